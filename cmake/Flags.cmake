@@ -1,0 +1,44 @@
+# Compiler and linker flags of every target, in one place.
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+if(NOT CMAKE_BUILD_TYPE)
+  message(FATAL_ERROR "Choose a preset: cmake --preset debug|asan|tsan|coverage|release")
+endif()
+
+set(PLANKTON_SANITIZE "" CACHE STRING "Sanitizers for -fsanitize=, such as address,undefined")
+option(PLANKTON_COVERAGE "Count executed lines" OFF)
+
+add_library(plankton_flags INTERFACE)
+target_compile_definitions(plankton_flags INTERFACE _GNU_SOURCE)
+target_compile_options(plankton_flags INTERFACE
+  -Wall -Wextra -Werror -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes
+  -Wmissing-prototypes -Wold-style-definition -Wundef -Wcast-qual -Wcast-align -Wpointer-arith
+  -Wwrite-strings -Wnull-dereference -Wformat=2 -Wvla -Wdouble-promotion -Wswitch-enum
+  -Wimplicit-fallthrough -Wredundant-decls -Wnested-externs
+  -fno-common -fno-strict-overflow -ffunction-sections -fdata-sections -g)
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(plankton_flags INTERFACE
+    -Wduplicated-cond -Wduplicated-branches -Wlogical-op -Wjump-misses-init)
+endif()
+
+if(PLANKTON_SANITIZE)
+  target_compile_options(plankton_flags INTERFACE
+    -fsanitize=${PLANKTON_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1)
+  target_link_options(plankton_flags INTERFACE -fsanitize=${PLANKTON_SANITIZE})
+elseif(PLANKTON_COVERAGE)
+  target_compile_options(plankton_flags INTERFACE --coverage -fprofile-update=atomic -O0)
+  target_link_options(plankton_flags INTERFACE --coverage)
+elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
+  include(CheckPIESupported)
+  check_pie_supported(LANGUAGES C)
+  # Debian's gcc predefines nothing here, but a distribution that does would warn of the redefinition.
+  target_compile_options(plankton_flags INTERFACE
+    -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection
+    -fcf-protection)
+  target_link_options(plankton_flags INTERFACE
+    -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed)
+  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
+endif()
