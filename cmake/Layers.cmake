@@ -41,3 +41,165 @@ set(PLANKTON_LINK_sodium sodium)
 set(PLANKTON_SERVICE_LAYER 5)
 
 find_library(PLANKTON_CMOCKA cmocka REQUIRED)
+
+# Headers that stop the build of whoever does not own the library.
+foreach(tp IN LISTS PLANKTON_THIRD_PARTY)
+  foreach(header IN LISTS PLANKTON_HEADERS_${tp})
+    file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/blocked/${tp}/${header}" CONTENT
+      "#error \"<${header}> belongs to ${PLANKTON_OWNER_${tp}} alone (cmake/Layers.cmake)\"\n")
+  endforeach()
+endforeach()
+
+# Links each third-party library of the list to the target and hides all others from it.
+function(_plankton_third_party target owner)
+  foreach(tp IN LISTS ARGN)
+    if(NOT "${PLANKTON_OWNER_${tp}}" STREQUAL "${owner}")
+      message(FATAL_ERROR "layers: ${owner} may not use ${tp}: it belongs to "
+        "${PLANKTON_OWNER_${tp}} (cmake/Layers.cmake)")
+    endif()
+    target_link_libraries(${target} PRIVATE ${PLANKTON_LINK_${tp}})
+  endforeach()
+  foreach(tp IN LISTS PLANKTON_THIRD_PARTY)
+    # <openssl/ssl.h> itself includes the headers of libcrypto.
+    if(tp IN_LIST ARGN OR (tp STREQUAL "crypto" AND "ssl" IN_LIST ARGN))
+      continue()
+    endif()
+    target_include_directories(${target} BEFORE PRIVATE "${CMAKE_BINARY_DIR}/blocked/${tp}")
+  endforeach()
+endfunction()
+
+# One test program for each test/test_*.c; it sees what its library sees, src/ included. Other
+# sources in test/ are shared by the test programs.
+function(_plankton_tests target owner)
+  file(GLOB tests CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/test/test_*.c")
+  file(GLOB shared CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/test/*.c")
+  if(tests)
+    list(REMOVE_ITEM shared ${tests})
+  endif()
+  foreach(source IN LISTS tests)
+    get_filename_component(name "${source}" NAME_WE)
+    string(REGEX REPLACE "^test_" "test_${owner}_" program "${name}")
+    add_executable(${program} "${source}" ${shared})
+    target_link_libraries(${program} PRIVATE ${target} plankton_flags ${PLANKTON_CMOCKA})
+    target_include_directories(${program} PRIVATE
+      "${CMAKE_SOURCE_DIR}/tests/support" "${CMAKE_CURRENT_SOURCE_DIR}/src"
+      "${CMAKE_CURRENT_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}/test")
+    _plankton_third_party(${program} ${owner} ${ARGN})
+    add_test(NAME ${owner}.${name} COMMAND ${program}
+      WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/test")
+    set_tests_properties(${owner}.${name} PROPERTIES TIMEOUT 120 LABELS "unit;${owner}"
+      ENVIRONMENT "${PLANKTON_TEST_ENVIRONMENT}")
+  endforeach()
+endfunction()
+
+# What a sanitizer run needs to know; nothing in the other builds.
+set(PLANKTON_TEST_ENVIRONMENT
+  "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0"
+  "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
+  "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/lsan.supp:print_suppressions=0"
+  "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan.supp")
+
+function(_plankton_declare target layer)
+  set_property(GLOBAL APPEND PROPERTY PLANKTON_TARGETS ${target})
+  set_property(GLOBAL PROPERTY PLANKTON_LAYER_${target} ${layer})
+endfunction()
+
+function(plankton_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LAYER" "PREFIXES;DEPENDS;THIRD_PARTY")
+  if(NOT DEFINED arg_LAYER OR NOT arg_PREFIXES OR arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "layers: ${name}: LAYER and PREFIXES are needed, "
+      "'${arg_UNPARSED_ARGUMENTS}' is not understood")
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/src/*.c")
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/include/*.h")
+  add_library(${name} STATIC ${sources})
+  # Public headers compile alone: `cmake --build --target all_verify_interface_header_sets`.
+  target_sources(${name} PUBLIC FILE_SET HEADERS
+    BASE_DIRS "${CMAKE_CURRENT_SOURCE_DIR}/include" FILES ${headers})
+  set_target_properties(${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON LINKER_LANGUAGE C)
+  target_include_directories(${name} PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}/src")
+  target_link_libraries(${name} PUBLIC ${arg_DEPENDS} PRIVATE plankton_flags)
+  _plankton_third_party(${name} ${name} ${arg_THIRD_PARTY})
+  _plankton_declare(${name} ${arg_LAYER})
+  set_property(GLOBAL PROPERTY PLANKTON_PREFIXES_${name} "${arg_PREFIXES}")
+  if(BUILD_TESTING)
+    _plankton_tests(${name} ${name} ${arg_THIRD_PARTY})
+  endif()
+endfunction()
+
+# services/NAME: everything but main.c is also the library that its tests link.
+function(plankton_service name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPENDS;THIRD_PARTY")
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.c")
+  list(REMOVE_ITEM sources "${CMAKE_CURRENT_SOURCE_DIR}/main.c")
+  file(GLOB migrations CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/migrations/*.sql")
+  if(migrations)
+    plankton_embed_migrations(${name} generated ${migrations})
+    list(APPEND sources "${generated}")
+  endif()
+  set(target ${name}_service)
+  add_library(${target} STATIC ${sources})
+  target_include_directories(${target} PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}")
+  target_link_libraries(${target} PUBLIC ${arg_DEPENDS} PRIVATE plankton_flags)
+  _plankton_third_party(${target} ${name} ${arg_THIRD_PARTY})
+  _plankton_declare(${target} ${PLANKTON_SERVICE_LAYER})
+  add_executable(${name} main.c)
+  target_link_libraries(${name} PRIVATE ${target} plankton_flags)
+  _plankton_third_party(${name} ${name})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+  if(BUILD_TESTING)
+    _plankton_tests(${target} ${name} ${arg_THIRD_PARTY})
+  endif()
+endfunction()
+
+# Reads back every link that was made, however it was made, and holds it against the table.
+function(plankton_check_layers)
+  get_property(targets GLOBAL PROPERTY PLANKTON_TARGETS)
+  set(all_third_party)
+  foreach(tp IN LISTS PLANKTON_THIRD_PARTY)
+    list(APPEND all_third_party ${PLANKTON_LINK_${tp}})
+  endforeach()
+  foreach(target IN LISTS targets)
+    get_property(layer GLOBAL PROPERTY PLANKTON_LAYER_${target})
+    string(REGEX REPLACE "_service$" "" owner "${target}")
+    get_target_property(links ${target} LINK_LIBRARIES)
+    get_target_property(interface ${target} INTERFACE_LINK_LIBRARIES)
+    set(allowed)
+    foreach(tp IN LISTS PLANKTON_THIRD_PARTY)
+      if(PLANKTON_OWNER_${tp} STREQUAL owner)
+        list(APPEND allowed ${PLANKTON_LINK_${tp}})
+      endif()
+    endforeach()
+    foreach(link IN LISTS links interface)
+      string(REGEX REPLACE "^\\$<LINK_ONLY:(.*)>$" "\\1" plain "${link}")
+      if(plain IN_LIST targets)
+        get_property(other GLOBAL PROPERTY PLANKTON_LAYER_${plain})
+        if(NOT other LESS layer)
+          message(FATAL_ERROR "layers: ${target} (layer ${layer}) may not depend on ${plain} "
+            "(layer ${other}): only on lower layers")
+        endif()
+      elseif(plain IN_LIST all_third_party)
+        if(NOT plain IN_LIST allowed)
+          message(FATAL_ERROR "layers: ${target} may not link ${plain}: another library owns it")
+        elseif(link STREQUAL plain AND link IN_LIST interface)
+          message(FATAL_ERROR "layers: ${target} must link ${plain} PRIVATE")
+        endif()
+      endif()
+    endforeach()
+  endforeach()
+  plankton_write_prefixes()
+endfunction()
+
+# For tests/repo: which prefixes the symbols of each archive may have.
+function(plankton_write_prefixes)
+  get_property(targets GLOBAL PROPERTY PLANKTON_TARGETS)
+  set(lines "")
+  foreach(target IN LISTS targets)
+    get_property(prefixes GLOBAL PROPERTY PLANKTON_PREFIXES_${target})
+    if(prefixes)
+      list(JOIN prefixes " " words)
+      string(APPEND lines "${target} ${words}\n")
+    endif()
+  endforeach()
+  file(WRITE "${CMAKE_BINARY_DIR}/prefixes.txt" "${lines}")
+endfunction()
