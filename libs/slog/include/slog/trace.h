@@ -1,0 +1,37 @@
+/*
+ * Who a piece of work is done for: the request id and the W3C trace context (Trace Context level 1).
+ * The present context of a thread goes into each log line and into outgoing HTTP and NATS calls.
+ */
+#ifndef SLOG_TRACE_H
+#define SLOG_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define TRACE_ID_TEXT    33 /* 32 hex digits and NUL */
+#define TRACE_SPAN_TEXT  17
+#define TRACE_PARENT_LEN 55
+#define TRACE_REQUEST_ID 65 /* at most 64 characters and NUL */
+
+struct trace {
+    char request_id[TRACE_REQUEST_ID];   /* "" when there is none */
+    char trace_id[TRACE_ID_TEXT];        /* "" when there is none */
+    char span_id[TRACE_SPAN_TEXT];       /* of this process's own span */
+    char parent_span_id[TRACE_SPAN_TEXT]; /* the caller's, "" at the root */
+    bool sampled;
+};
+
+/* A context for work that came with these headers (either may be NULL). A request id is kept when it
+ * is sane (1 to 64 of A-Z a-z 0-9 . _ -), else a new UUIDv7 is made. A valid traceparent keeps its trace
+ * id and gets a new span id; an invalid or missing one starts a new trace. */
+void trace_start(struct trace *out, const char *request_id, const char *traceparent);
+bool trace_request_id_is_sane(const char *id, size_t len);
+/* "00-<trace>-<span>-01": what is passed on. */
+void trace_format_parent(const struct trace *trace, char out[static TRACE_PARENT_LEN + 1]);
+
+/* The calling thread's context: borrowed until set again (NULL: none). Returns the former one, so
+ * that a scope can restore it. */
+const struct trace *trace_set_current(const struct trace *trace);
+const struct trace *trace_current(void);
+
+#endif
