@@ -3,7 +3,7 @@
  *
  * Blocks double in size up to 64 KiB; larger requests get a block of their own. The sum of all
  * blocks stays within max_bytes. arena_reset() keeps the first block, so a connection that serves
- * many requests allocates once.
+ * many requests allocates once (a first block larger than 64 KiB is not kept).
  *
  * Threads: one at a time. Nothing blocks. Allocations return NULL when out of memory or beyond
  * max_bytes (err_oom() is the error to return).
@@ -29,7 +29,8 @@ void arena_deinit(struct arena *arena);
 DEFINE_CLEANUP_VALUE(struct arena, arena_deinit);
 void arena_reset(struct arena *arena);
 
-/* Zeroed, aligned to 16 bytes. count * size is checked for overflow. size 0 gives a valid pointer. */
+/* Zeroed, aligned to 16 bytes; size 0 gives a valid pointer. count * size is
+ * checked for overflow. */
 void *arena_alloc(struct arena *arena, size_t size);
 void *arena_calloc(struct arena *arena, size_t count, size_t size);
 char *arena_strdup(struct arena *arena, const char *text);

@@ -1,6 +1,6 @@
 /*
- * Time. Deadlines use the monotonic clock, stored times the real one (UTC, milliseconds since 1970).
- * Thread-safe; nothing blocks.
+ * Time. Deadlines use the monotonic clock, stored times the real one (UTC, milliseconds since
+ * 1970). Thread-safe; nothing blocks.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
@@ -17,8 +17,10 @@ int64_t clock_mono_ns(void);
 
 /* RFC 3339, UTC, milliseconds; for years 0000 to 9999, else an empty string. */
 void clock_format(int64_t time_ms, char out[static CLOCK_TEXT]);
-/* Any RFC 3339 date-time (offset, any number of fraction digits; below a millisecond is cut off).
- * False, *out_ms untouched, for anything else, a day that does not exist included. */
+/* Any RFC 3339 date-time (offset, any number of fraction digits; below a millisecond is cut off)
+ * within what clock_format() can write. A leap second, which is only taken at the end of a UTC June
+ * or December, is the second after it. False, *out_ms untouched, for anything else, a day that does
+ * not exist included. */
 bool clock_parse(const char *text, size_t count, int64_t *out_ms);
 
 #endif

@@ -28,7 +28,8 @@
     }                                                                                              \
     struct cleanup_needs_semicolon
 
-/* For a destructor of a value in the caller's storage: DEFINE_CLEANUP_VALUE(struct buf, buf_deinit); */
+/* For a destructor of a value in the caller's storage:
+ * DEFINE_CLEANUP_VALUE(struct buf, buf_deinit); */
 #define DEFINE_CLEANUP_VALUE(type, function)                                                       \
     static inline void function##_p(type *place)                                                   \
     {                                                                                              \

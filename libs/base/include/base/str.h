@@ -25,7 +25,7 @@ bool str_copy(char *out, size_t cap, const char *text);
 bool str_copy_n(char *out, size_t cap, const char *bytes, size_t count);
 
 bool str_equal(const char *a, const char *b);
-bool str_equal_nocase(const char *a, const char *b);     /* ASCII case only, whatever the locale */
+bool str_equal_nocase(const char *a, const char *b); /* ASCII case only, whatever the locale */
 bool str_equal_nocase_n(const char *a, const char *b, size_t count);
 bool str_starts_with(const char *text, const char *prefix);
 bool str_ends_with(const char *text, const char *suffix);
