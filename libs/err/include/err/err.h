@@ -18,8 +18,9 @@
  * given where the kind was set (err_detail). Context added by err_wrap() and every message of a 5xx
  * is for logs only (err_format).
  *
- * Running out of memory is a static error (err_oom): making it cannot fail, freeing it does nothing,
- * and every function here that needs memory and finds none returns it in place of its result.
+ * Running out of memory is a static error (err_oom): making it cannot fail, freeing it does
+ * nothing, and every function here that needs memory and finds none returns it in place of its
+ * result.
  *
  * Libraries return errors and never log them; the edge logs once.
  *
@@ -66,10 +67,13 @@ extern const struct err_kind *const ERR_GENERAL_KINDS[];
  * NULL if none has it. */
 const struct err_kind *err_kind_find(const struct err_kind *const *kinds, const char *slug);
 
-struct err *err_new(const struct err_kind *kind, const char *format, ...) MUST_CHECK
-    PRINTF_LIKE(2, 3);
-struct err *err_vnew(const struct err_kind *kind, const char *format, va_list args) MUST_CHECK
-    PRINTF_LIKE(2, 0);
+/* A message is cut between two characters to this many bytes. */
+#define ERR_MESSAGE_MAX 1024
+
+struct err *err_new(const struct err_kind *kind, const char *format, ...)
+    MUST_CHECK PRINTF_LIKE(2, 3);
+struct err *err_vnew(const struct err_kind *kind, const char *format, va_list args)
+    MUST_CHECK PRINTF_LIKE(2, 0);
 /* kind from errno: ENOMEM is err_oom(), ETIMEDOUT ERR_UPSTREAM_TIMEOUT, ECONNREFUSED and its like
  * ERR_UPSTREAM_UNAVAILABLE, all else ERR_INTERNAL. The message ends with the errno's text. */
 struct err *err_errno(int errnum, const char *format, ...) MUST_CHECK PRINTF_LIKE(2, 3);
@@ -95,27 +99,31 @@ bool err_is_retryable(const struct err *e);
 /* The message given where the outermost kind was set; "" for NULL. Lives as long as e. */
 const char *err_detail(const struct err *e);
 
-/* One line, outermost context first: "read user 42: no such row [sql_no_rows]". Control characters
- * are shown as \xNN. Returns the length that the whole line has; out is always NUL-terminated. */
+/* One line, outermost context first, each kind where it was set:
+ * "read user 42: there is no user 42 [user_not_found]: no such row [sql_no_rows]". Control
+ * characters are shown as \xNN. "" for NULL. Returns the length that the whole line has; out is
+ * always NUL-terminated (unless cap is 0) and a line that does not fit is cut between two
+ * characters. */
 size_t err_format(const struct err *e, char *out, size_t cap);
 #define ERR_LINE 1024 /* a sensible size for err_format() */
 
-/* Field errors, for ERR_INVALID_REQUEST. A list grows in an error made by err_fields_new() or comes
- * from the wire; more than ERR_FIELDS_MAX are counted, not kept. */
+/* Field errors, for ERR_INVALID_REQUEST; more than ERR_FIELDS_MAX are counted, not kept. The detail
+ * of an error with fields tells their number. */
 #define ERR_FIELDS_MAX 64
 struct err_field {
     const char *field; /* JSON-pointer-like, without the leading slash: "address/lines/0" */
     const char *code;  /* "required", "too_long", ... */
     const char *detail;
 };
-/* *e is NULL (an ERR_INVALID_REQUEST is made) or an error made by this function before. Out of
- * memory turns *e into err_oom(). */
+/* *e is NULL (an ERR_INVALID_REQUEST is made) or an error made by this function before; any other
+ * stays as it is. Out of memory turns *e into err_oom(). */
 void err_add_field(struct err **e, const char *field, const char *code, const char *format, ...)
     PRINTF_LIKE(4, 5);
 /* Of the outermost error of the chain that has any; 0 and NULL otherwise. */
 size_t err_fields(const struct err *e, const struct err_field **out_fields);
 
-/* When a client may try again (Retry-After); 0 when unknown. Set returns e itself, for chaining. */
+/* When a client may try again (Retry-After); 0 when unknown. Set returns e itself, for chaining;
+ * NULL and err_oom() are left alone. Of a chain, the outermost that is known counts. */
 struct err *err_set_retry_after(struct err *e, int64_t after_ms) MUST_CHECK;
 int64_t err_retry_after_ms(const struct err *e);
 
