@@ -40,7 +40,19 @@ set(PLANKTON_LINK_sodium sodium)
 
 set(PLANKTON_SERVICE_LAYER 5)
 
-find_library(PLANKTON_CMOCKA cmocka REQUIRED)
+cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH PLANKTON_ROOT)
+
+if(BUILD_TESTING)
+  find_library(PLANKTON_CMOCKA cmocka REQUIRED)
+  # Linked into every test program: <alloc_fail.h>.
+  add_library(plankton_test_support OBJECT "${PLANKTON_ROOT}/tests/support/alloc_fail.c")
+  # Across files the compiler would find that malloc() cannot see what alloc_fail_after() sets.
+  set_target_properties(plankton_test_support PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF)
+  target_include_directories(plankton_test_support INTERFACE "${PLANKTON_ROOT}/tests/support")
+  target_link_libraries(plankton_test_support PRIVATE plankton_flags)
+  target_link_options(plankton_test_support INTERFACE LINKER:--wrap=malloc,--wrap=calloc
+    LINKER:--wrap=realloc,--wrap=strdup,--wrap=strndup)
+endif()
 
 # Headers that stop the build of whoever does not own the library.
 foreach(tp IN LISTS PLANKTON_THIRD_PARTY)
@@ -80,9 +92,9 @@ function(_plankton_tests target owner)
     get_filename_component(name "${source}" NAME_WE)
     string(REGEX REPLACE "^test_" "test_${owner}_" program "${name}")
     add_executable(${program} "${source}" ${shared})
-    target_link_libraries(${program} PRIVATE ${target} plankton_flags ${PLANKTON_CMOCKA})
-    target_include_directories(${program} PRIVATE
-      "${CMAKE_SOURCE_DIR}/tests/support" "${CMAKE_CURRENT_SOURCE_DIR}/src"
+    target_link_libraries(${program} PRIVATE
+      ${target} plankton_flags plankton_test_support ${PLANKTON_CMOCKA})
+    target_include_directories(${program} PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}/src"
       "${CMAKE_CURRENT_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}/test")
     _plankton_third_party(${program} ${owner} ${ARGN})
     add_test(NAME ${owner}.${name} COMMAND ${program}
@@ -96,8 +108,8 @@ endfunction()
 set(PLANKTON_TEST_ENVIRONMENT
   "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0"
   "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
-  "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/lsan.supp:print_suppressions=0"
-  "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan.supp")
+  "LSAN_OPTIONS=suppressions=${PLANKTON_ROOT}/cmake/lsan.supp:print_suppressions=0"
+  "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=${PLANKTON_ROOT}/cmake/tsan.supp")
 
 function(_plankton_declare target layer)
   set_property(GLOBAL APPEND PROPERTY PLANKTON_TARGETS ${target})
