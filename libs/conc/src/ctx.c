@@ -72,10 +72,11 @@ struct err *ctx_check(const struct ctx *ctx)
 {
     if (!ctx)
         return NULL;
-    if (atomic_load(&ctx->cancelled))
-        return err_new(&ERR_CANCELLED, "the work was cancelled");
+    /* Who sees a deadline pass may cancel the others: they are late too. */
     if (is_past_deadline(ctx))
         return err_new(&ERR_UPSTREAM_TIMEOUT, "the deadline of the work has passed");
+    if (atomic_load(&ctx->cancelled))
+        return err_new(&ERR_CANCELLED, "the work was cancelled");
     return NULL;
 }
 

@@ -57,7 +57,7 @@ DEFINE_CLEANUP_VALUE(struct ctx, ctx_deinit);
 /* Cancels it and all its children, and runs their hooks. Idempotent. */
 void ctx_cancel(struct ctx *ctx);
 bool ctx_is_done(const struct ctx *ctx);
-/* NULL while it goes on; then ERR_CANCELLED or ERR_UPSTREAM_TIMEOUT (cancelled, if both). */
+/* NULL while it goes on; then ERR_CANCELLED or ERR_UPSTREAM_TIMEOUT (that, if both). */
 struct err *ctx_check(const struct ctx *ctx) MUST_CHECK;
 /* Milliseconds until the end: 0 when it is over, at most limit_ms (CTX_NO_TIMEOUT: no limit, and
  * then CTX_NO_TIMEOUT is returned where there is no deadline). */
