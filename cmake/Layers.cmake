@@ -2,6 +2,7 @@
 #
 #   plankton_library(NAME LAYER n PREFIXES p... [DEPENDS lib...] [THIRD_PARTY tp...])
 #   plankton_service(NAME [DEPENDS lib...] [THIRD_PARTY tp...])
+#   plankton_example(NAME LIB)
 #
 # - A library may depend on lower layers only. Every link is read back at the end of the configure
 #   step (plankton_check_layers), so a plain target_link_libraries() cannot get round the table.
@@ -162,6 +163,13 @@ function(plankton_service name)
   if(BUILD_TESTING)
     _plankton_tests(${target} ${name} ${arg_THIRD_PARTY})
   endif()
+endfunction()
+
+# examples/NAME.c of a library becomes the program example_NAME. The caller adds its test.
+function(plankton_example name lib)
+  add_executable(example_${name} "${CMAKE_CURRENT_SOURCE_DIR}/examples/${name}.c")
+  target_link_libraries(example_${name} PRIVATE ${lib} plankton_flags)
+  _plankton_third_party(example_${name} examples)
 endfunction()
 
 # Reads back every link that was made, however it was made, and holds it against the table.
