@@ -19,8 +19,8 @@
  *     const struct model user_model = MODEL(struct user, user_fields, "A person who can sign in");
  *
  * Tables are constant and shared by all threads. A model with a mistake in its table (a size that
- * does not fit its type, an enum without values, two equal names) is refused by model_check(), which
- * http, sql and tests call at start.
+ * does not fit its type, an enum without values, two equal names) is refused by model_check(),
+ * which http, sql and tests call at start.
  */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
@@ -51,15 +51,16 @@ enum model_type {
     MODEL_EMAIL,  /* char[EMAIL_TEXT] or const char * */
     MODEL_URL,    /* char[n] or const char *; absolute http or https */
     MODEL_OBJECT, /* an embedded struct, described by .model */
-    MODEL_ARRAY,  /* a pointer to items in the arena and a size_t count (.count), items as .item says */
-    MODEL_RAW,    /* const char *: any JSON value, as compact text in the arena */
+    MODEL_ARRAY, /* a pointer to items in the arena and a size_t count (.count), items as .item says
+                  */
+    MODEL_RAW,   /* const char *: any JSON value, as compact text in the arena */
 };
 
 enum field_flags {
-    REQUIRED = 1,   /* must be present in input (merge patch: may be absent) */
-    NULLABLE = 2,   /* null is a value; see struct model_presence */
-    READ_ONLY = 4,  /* refused in input with the code "read_only" */
-    WRITE_ONLY = 8, /* never written out; masked where it is logged */
+    REQUIRED = 1,    /* must be present in input (merge patch: may be absent) */
+    NULLABLE = 2,    /* null is a value; see struct model_presence */
+    READ_ONLY = 4,   /* refused in input with the code "read_only" */
+    WRITE_ONLY = 8,  /* never written out; masked where it is logged */
     OMIT_EMPTY = 16, /* not written when absent: empty string, count 0, time 0, or not present */
 };
 
@@ -72,12 +73,12 @@ struct field {
     enum model_type type;
     unsigned flags;
     size_t offset, size;
-    /* STRING, EMAIL, URL: length in code points. INT: value. ARRAY: number of items. Both 0: only what
-     * the storage can hold. */
+    /* STRING, EMAIL, URL: length in code points. INT: value. ARRAY: number of items. Both 0: only
+     * what the storage can hold. */
     int64_t min, max;
     double fmin, fmax;         /* FLOAT; both 0: any finite number */
     const char *const *values; /* ENUM: names by index, NULL-ended */
-    const char *def;           /* default for absent input, as JSON text: "\"user\"", "50", "true" */
+    const char *def; /* default for absent input, as JSON text: "\"user\"", "50", "true" */
     const struct model *model; /* OBJECT, and ARRAY of OBJECT */
     enum model_type item;      /* ARRAY: STRING (const char *), INT (int64_t), OBJECT, ... */
     size_t count_offset;       /* ARRAY: offset of the size_t count */
@@ -101,9 +102,9 @@ struct field {
         .count_offset = offsetof(type_, count_), __VA_ARGS__                                       \
     }
 
-/* Which fields of a struct were in the input, and which were null: a bit per row of its table. A model
- * whose struct has a member of this type (named in MODEL_WITH_PRESENCE) has it filled when read, and
- * NULLABLE fields are written as null by it. Nested structs have their own. */
+/* Which fields of a struct were in the input, and which were null: a bit per row of its table. A
+ * model whose struct has a member of this type (named in MODEL_WITH_PRESENCE) has it filled when
+ * read, and NULLABLE fields are written as null by it. Nested structs have their own. */
 struct model_presence {
     uint64_t present, null;
 };
@@ -145,18 +146,19 @@ const struct field *model_find_column(const struct model *model, const char *col
 bool model_is_present(const struct model *model, const void *object, const struct field *field);
 
 enum model_mode {
-    MODEL_READ,       /* a whole object: required fields must be there, defaults are filled in */
-    MODEL_PATCH,      /* RFC 7396: absent fields stay as they are in *out; null only where NULLABLE */
-    MODEL_READ_TRUSTED, /* from our own services: READ_ONLY fields are taken, unknown ones ignored */
+    MODEL_READ,  /* a whole object: required fields must be there, defaults are filled in */
+    MODEL_PATCH, /* RFC 7396: absent fields stay as they are in *out; null only where NULLABLE */
+    MODEL_READ_TRUSTED, /* from our own services: READ_ONLY fields are taken, unknown ones ignored
+                         */
 };
 
-/* JSON text into *out (MODEL_READ: zeroed first). ERR_MALFORMED_JSON, or ERR_INVALID_REQUEST with one
- * entry per wrong field. Field codes: required, unknown, read_only, wrong_type, null, too_short,
- * too_long, too_small, too_large, too_few, too_many, not_in_list, invalid_uuid, invalid_email,
- * invalid_url, invalid_time, not_exact, and those of checks. On error *out is untouched. Variable parts live in the
- * arena. */
-struct err *model_read(const struct model *model, enum model_mode mode, const char *text, size_t len,
-                       struct arena *arena, void *out) MUST_CHECK;
+/* JSON text into *out (MODEL_READ: zeroed first). ERR_MALFORMED_JSON, or ERR_INVALID_REQUEST with
+ * one entry per wrong field. Field codes: required, unknown, read_only, wrong_type, null,
+ * too_short, too_long, too_small, too_large, too_few, too_many, not_in_list, invalid_uuid,
+ * invalid_email, invalid_url, invalid_time, not_exact, and those of checks. On error *out is
+ * untouched. Variable parts live in the arena. */
+struct err *model_read(const struct model *model, enum model_mode mode, const char *text,
+                       size_t len, struct arena *arena, void *out) MUST_CHECK;
 struct err *model_read_value(const struct model *model, enum model_mode mode,
                              const struct json_value *value, struct arena *arena, void *out)
     MUST_CHECK;

@@ -16,9 +16,9 @@
 #define PROBLEM_MEDIA_TYPE "application/problem+json"
 
 void problem_write(const struct err *e, const char *request_id, struct buf *out);
-/* The error that a problem document tells of: its kind is the one of kinds (NULL-ended, may be NULL) or
- * of the general ones with its code; an unknown code becomes ERR_INTERNAL. A text that is no problem
- * document becomes ERR_INTERNAL too. Never NULL. */
+/* The error that a problem document tells of: its kind is the one of kinds (NULL-ended, may be
+ * NULL) or of the general ones with its code; an unknown code becomes ERR_INTERNAL. A text that is
+ * no problem document becomes ERR_INTERNAL too. Never NULL. */
 struct err *problem_read(const char *text, size_t len, const struct err_kind *const *kinds)
     MUST_CHECK;
 
