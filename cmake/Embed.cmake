@@ -1,7 +1,6 @@
 # plankton_embed_migrations(users out users/migrations/0001_users.sql ...)
 #
-# Writes a C file that defines `const struct sql_migration users_migrations[]` and
-# `const size_t users_migrations_count` (libs/sql, <sql/migrate.h>). A file is NNNN_name.sql, or
+# Writes a C file that defines `const struct sql_migrations users_migrations` (<sql/migrate.h>). A file is NNNN_name.sql, or
 # NNNN_name.sqlite.sql and NNNN_name.postgres.sql where the dialects differ.
 function(plankton_embed_migrations name out)
   set(generated "${CMAKE_CURRENT_BINARY_DIR}/${name}_migrations.c")

@@ -24,15 +24,12 @@ foreach(file IN LISTS files)
   math(EXPR index "${index} + 1")
 endforeach()
 file(WRITE "${OUT}" "/* Made from migrations/ by cmake/EmbedMigrations.cmake. */
-#include <stddef.h>
-
 #include <sql/migrate.h>
 
 ${arrays}
-extern const struct sql_migration ${NAME}_migrations[];
-extern const size_t ${NAME}_migrations_count;
+extern const struct sql_migrations ${NAME}_migrations;
 
-const struct sql_migration ${NAME}_migrations[] = {
+static const struct sql_migration rows[] = {
 ${rows}};
-const size_t ${NAME}_migrations_count = ${index};
+const struct sql_migrations ${NAME}_migrations = {rows, ${index}};
 ")

@@ -74,8 +74,7 @@ struct app {
     const char *database_url; /* default of DATABASE_URL */
     unsigned needs;          /* enum app_needs */
     struct route_table routes;
-    const struct sql_migration *migrations;
-    size_t migration_count;
+    const struct sql_migrations *migrations; /* NULL: none */
     const struct cfg_table *settings; /* the service's own settings */
     size_t settings_size;             /* bytes of their struct */
     /* Builds the service (the composition root); *out_state goes to the handlers. The database is

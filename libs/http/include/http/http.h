@@ -78,6 +78,8 @@ int http_status(const struct http_res *res); /* 0: no reply yet */
  * whose If-None-Match has it is answered 304 (*out_done true: return NULL at once). */
 struct err *http_etag(struct http_req *req, struct http_res *res, int64_t version, bool *out_done)
     MUST_CHECK;
+/* Sets the ETag alone: for the answer to a change. */
+struct err *http_set_etag(struct http_res *res, int64_t version) MUST_CHECK;
 /* ERR_PRECONDITION_FAILED when there is an If-Match without this version. */
 struct err *http_if_match(const struct http_req *req, int64_t version) MUST_CHECK;
 

@@ -57,6 +57,8 @@ enum model_type {
 };
 
 enum field_flags {
+    COLUMN_ONLY =
+        32, /* of the SQL row alone: neither written to JSON nor read from it nor in the schema */
     REQUIRED = 1,    /* must be present in input (merge patch: may be absent) */
     NULLABLE = 2,    /* null is a value; see struct model_presence */
     READ_ONLY = 4,   /* refused in input with the code "read_only" */

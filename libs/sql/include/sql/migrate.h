@@ -15,13 +15,19 @@ struct sql_migration {
     const char *sql;     /* one or more statements */
 };
 
+/* All migrations of a service: what plankton_service() makes of its migrations/ folder as
+ * `const struct sql_migrations NAME_migrations`. */
+struct sql_migrations {
+    const struct sql_migration *rows;
+    size_t count;
+};
+
 /* Applies what is missing. A checksum that differs from what was applied: SQL_FAILED naming the migration.
  * A schema newer than the last migration: SQL_SCHEMA_NEWER. */
-struct err *sql_migrate(struct sql_db *db, struct ctx *ctx, const struct sql_migration *migrations,
-                        size_t count, int *out_applied) MUST_CHECK;
+struct err *sql_migrate(struct sql_db *db, struct ctx *ctx, const struct sql_migrations *migrations,
+                        int *out_applied) MUST_CHECK;
 /* A line per migration: version, name, applied at, or pending. */
 struct err *sql_migrate_status(struct sql_db *db, struct ctx *ctx,
-                               const struct sql_migration *migrations, size_t count, struct buf *out)
-    MUST_CHECK;
+                               const struct sql_migrations *migrations, struct buf *out) MUST_CHECK;
 
 #endif
