@@ -11,7 +11,8 @@ bool str_copy_n(char *out, size_t cap, const char *bytes, size_t count)
 {
     if (count >= cap)
         return false;
-    memmove(out, bytes, count);
+    if (count > 0)
+        memmove(out, bytes, count);
     out[count] = '\0';
     return true;
 }

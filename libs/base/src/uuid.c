@@ -1,33 +1,25 @@
-#include <base/uuid.h>
+#include "uuid_state.h"
 
-#include <stdint.h>
-#include <string.h>
+#include <stddef.h>
 
 #include <base/clock.h>
 #include <base/encode.h>
 #include <base/secret.h>
 
-#define RAND_A_MAX UINT64_C(0xfff)              /* 12 bits after the version */
-#define RAND_B_MAX UINT64_C(0x3fffffffffffffff) /* 62 bits after the variant */
+#define RAND_A_MAX UINT64_C(0xfff)
+#define RAND_B_MAX UINT64_C(0x3fffffffffffffff)
 #define STEP_MASK  UINT64_C(0xffffffffffff)
 
-/* The last id of this thread. */
-struct state {
-    uint64_t time_ms;
-    uint64_t rand_a;
-    uint64_t rand_b;
-};
-
-static void start_millisecond(struct state *state, uint64_t time_ms)
+static void start_millisecond(struct uuid_state *state, uint64_t time_ms)
 {
     uint64_t random[2];
     random_bytes(random, sizeof(random));
-    *state = (struct state){time_ms, random[0] & RAND_A_MAX, random[1] & RAND_B_MAX};
+    *state = (struct uuid_state){time_ms, random[0] & RAND_A_MAX, random[1] & RAND_B_MAX};
 }
 
 /* RFC 9562, 6.2, method 2: adds a random step to the 74 bits. A random one, so that ids stay hard
  * to guess and the two sides of a fork() do not make the same. */
-static void step(struct state *state)
+static void step(struct uuid_state *state)
 {
     uint64_t random;
     random_bytes(&random, sizeof(random));
@@ -40,24 +32,10 @@ static void step(struct state *state)
         start_millisecond(state, state->time_ms + 1);
 }
 
-void uuid_new(char out[static UUID_TEXT])
+static void format(const unsigned char bytes[static 16], char out[static UUID_TEXT])
 {
-    static _Thread_local struct state last;
-    uint64_t now = (uint64_t)clock_now_ms();
-    if (now > last.time_ms)
-        start_millisecond(&last, now);
-    else
-        step(&last); /* the same millisecond, or a clock that was set back */
-
-    unsigned char bytes[16];
-    uint64_t high = last.time_ms << 16 | UINT64_C(0x7000) | last.rand_a;
-    uint64_t low = UINT64_C(0x8000000000000000) | last.rand_b;
-    for (unsigned i = 0; i < 8; i++) {
-        bytes[i] = (unsigned char)(high >> (56 - 8 * i));
-        bytes[8 + i] = (unsigned char)(low >> (56 - 8 * i));
-    }
     char hex[33];
-    hex_encode(hex, bytes, sizeof(bytes));
+    hex_encode(hex, bytes, 16);
     size_t at = 0;
     for (size_t i = 0; i < 32; i++) {
         if (i == 8 || i == 12 || i == 16 || i == 20)
@@ -65,6 +43,28 @@ void uuid_new(char out[static UUID_TEXT])
         out[at++] = hex[i];
     }
     out[at] = '\0';
+}
+
+void uuid_next(struct uuid_state *last, uint64_t now_ms, char out[static UUID_TEXT])
+{
+    if (now_ms > last->time_ms)
+        start_millisecond(last, now_ms);
+    else
+        step(last);
+    unsigned char bytes[16];
+    uint64_t high = last->time_ms << 16 | UINT64_C(0x7000) | last->rand_a;
+    uint64_t low = UINT64_C(0x8000000000000000) | last->rand_b;
+    for (unsigned i = 0; i < 8; i++) {
+        bytes[i] = (unsigned char)(high >> (56 - 8 * i));
+        bytes[8 + i] = (unsigned char)(low >> (56 - 8 * i));
+    }
+    format(bytes, out);
+}
+
+void uuid_new(char out[static UUID_TEXT])
+{
+    static _Thread_local struct uuid_state last;
+    uuid_next(&last, (uint64_t)clock_now_ms(), out);
 }
 
 bool uuid_is_valid(const char *text)
