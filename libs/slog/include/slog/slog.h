@@ -1,15 +1,35 @@
 /*
- * Structured logs: one JSON object (or text line) per event, one write(2) per line.
+ * Structured logs: one JSON object (or one line of text) per event, one write(2) per line.
  *
  *     slog_info("user created", SLOG_STR("user_id", user.id), SLOG_I64("count", 3));
  *     {"time":"2026-01-02T03:04:05.678Z","level":"info","service":"users","request_id":"...",
  *      "trace_id":"...","span_id":"...","msg":"user created","user_id":"...","count":3}
+ *     2026-01-02T03:04:05.678Z INFO  users request_id=... user created user_id=... count=3
  *
- * A value whose key contains password, token, secret, authorization, cookie or key (as a whole word
- * between underscores, dots or dashes, any case) is written as "***".
+ * The ids come from the calling thread's context (<slog/trace.h>); without one they are left out.
  *
- * Threads: slog_init() once before others start; everything else from any thread. A line is written
- * to the file descriptor directly: it may block if the reader does.
+ * Secrets. A value is written as *** when its key contains one of the words password, token,
+ * secret, authorization, cookie, key: a word is a run of letters ("api_key", "X-Auth-Token",
+ * "accessToken", but not "monkey"), in any case, with or without a plural s. It is a safety net:
+ * the message and the texts of errors are not looked into.
+ *
+ * Any bytes may be logged. Text that is not UTF-8 is shown with U+FFFD for each wrong byte; control
+ * characters (C0, DEL, C1), line separators and direction overrides are escaped as in JSON, in the
+ * text format too, so that no value can forge a line, a key or a terminal sequence.
+ *
+ * Limits. A line has at most SLOG_LINE_MAX bytes: what POSIX writes to a pipe whole or not at all,
+ * so that lines of threads and processes that share a pipe never mix. A message or value takes at
+ * most SLOG_VALUE_MAX bytes of it. What goes beyond is cut between two characters, pairs that find
+ * no room are left out, and the line ends with "truncated":true; it is valid JSON all the same.
+ *
+ * Failures. Logging never fails and never stops the caller but for the time of the write: it blocks
+ * if the descriptor blocks and its reader does not read. A line that cannot be written (EAGAIN,
+ * disk full, reader gone) is lost and counted, see slog_dropped(). If only a part of it was
+ * written, the next line begins on a line of its own. errno is left as it was. No memory is
+ * allocated.
+ *
+ * Threads: slog_init() while no other thread logs, everything else from any thread. Not from signal
+ * handlers. Before slog_init(), lines of level info and above go to standard error as JSON.
  */
 #ifndef SLOG_SLOG_H
 #define SLOG_SLOG_H
@@ -21,21 +41,35 @@
 #include <base/macros.h>
 #include <err/err.h>
 
+#define SLOG_LINE_MAX  4096
+#define SLOG_VALUE_MAX 2048
+
 enum slog_level { SLOG_DEBUG, SLOG_INFO, SLOG_WARN, SLOG_ERROR, SLOG_OFF };
 enum slog_format { SLOG_JSON, SLOG_TEXT };
 
+/* "debug", ... in the order of the enum, ended by NULL: the values of a CFG_ENUM setting. */
+extern const char *const slog_level_names[];
+extern const char *const slog_format_names[];
+
 struct slog_options {
-    const char *service; /* borrowed for ever */
-    enum slog_level level;
+    const char *service;   /* borrowed for ever; NULL or "": left out */
+    enum slog_level level; /* events below it are dropped; SLOG_OFF drops all */
     enum slog_format format;
-    int fd; /* 0 means standard error */
+    int fd; /* borrowed for ever; 0 means standard error */
 };
 
+/* May be called again. Sets SIGPIPE to be ignored, unless the program has a handler for it: else a
+ * log reader that goes away would end the process. */
 void slog_init(const struct slog_options *options);
 bool slog_enabled(enum slog_level level);
+/* Lines that were lost since the process began. */
+uint64_t slog_dropped(void);
 
 enum slog_type { SLOG_TYPE_STR, SLOG_TYPE_I64, SLOG_TYPE_F64, SLOG_TYPE_BOOL, SLOG_TYPE_ERR };
 
+/* Made by the macros below. A pair whose key is NULL ((struct slog_pair){0}) is skipped. A key that
+ * names one of the line's own fields (time, level, service, request_id, trace_id, span_id, msg,
+ * truncated) gets an underscore in front. Keys are meant to be distinct; this is not checked. */
 struct slog_pair {
     const char *key;
     enum slog_type type;
@@ -45,9 +79,9 @@ struct slog_pair {
             size_t len;
         } str;
         int64_t i64;
-        double f64;
+        double f64; /* NaN and infinities are written as null */
         bool boolean;
-        const struct err *err; /* written with err_format(); borrowed */
+        const struct err *err; /* written with err_format(); borrowed; NULL is written as null */
     } as;
 };
 
@@ -60,6 +94,8 @@ struct slog_pair {
 
 struct slog_pair slog_str(const char *key, const char *value);
 
+/* What the macros below call. Everything is borrowed for the call. message NULL is written as "".
+ */
 void slog_write(enum slog_level level, const char *message, const struct slog_pair *pairs,
                 size_t count);
 

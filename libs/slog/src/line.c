@@ -1,0 +1,193 @@
+#include "line.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <base/str.h>
+
+void slog_line_init(struct line *line)
+{
+    line->data[0] = '\n';
+    line->len = 1;
+    line->limit = sizeof(line->data) - SLOG_LINE_TAIL;
+    line->truncated = false;
+}
+
+bool slog_line_put(struct line *line, const char *bytes, size_t count)
+{
+    if (count > line->limit - line->len) {
+        line->truncated = true;
+        return false;
+    }
+    memcpy(line->data + line->len, bytes, count);
+    line->len += count;
+    return true;
+}
+
+bool slog_line_put_i64(struct line *line, int64_t number)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (number < 0)
+        digits[--at] = '-';
+    return slog_line_put(line, digits + at, sizeof(digits) - at);
+}
+
+/* Durations and ratios have few decimals: six are written without printf, which takes ten times as
+ * long. The division is exact to the last bit, so it tells whether the digits read back the same.
+ */
+static bool put_six_decimals(struct line *line, double number, bool *out_written)
+{
+    if (fabs(number) >= 1e9)
+        return false;
+    double scaled = number * 1e6;
+    int64_t millionths = (int64_t)(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
+    if ((double)millionths / 1e6 != number || (millionths == 0 && signbit(number)))
+        return false;
+
+    char text[24];
+    uint64_t size = (uint64_t)(millionths < 0 ? -millionths : millionths);
+    size_t at = sizeof(text);
+    size_t end = at;
+    for (int digit = 0; size > 0 || digit < 7; digit++) {
+        if (digit == 6)
+            text[--at] = '.';
+        text[--at] = (char)('0' + size % 10);
+        size /= 10;
+    }
+    while (text[end - 1] == '0')
+        end--;
+    if (text[end - 1] == '.')
+        end--;
+    if (millionths < 0)
+        text[--at] = '-';
+    *out_written = slog_line_put(line, text + at, end - at);
+    return true;
+}
+
+bool slog_line_put_f64(struct line *line, double number)
+{
+    bool written = false;
+    if (!isfinite(number))
+        return SLOG_LINE_PUT(line, "null");
+    if (put_six_decimals(line, number, &written))
+        return written;
+    char text[32];
+    int length = snprintf(text, sizeof(text), "%.15g", number);
+    if (strtod(text, NULL) != number)
+        length = snprintf(text, sizeof(text), "%.17g", number);
+    return slog_line_put(line, text, (size_t)length);
+}
+
+/* Whether a character could move the cursor, end the line or turn the reading direction. */
+static bool is_unsafe(uint32_t code_point)
+{
+    return code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0) ||
+           (code_point >= 0x2028 && code_point <= 0x202e) ||
+           (code_point >= 0x2066 && code_point <= 0x2069);
+}
+
+static bool is_plain(char byte)
+{
+    return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+}
+
+static size_t escape_code_point(uint32_t code_point, char out[static 6])
+{
+    static const char hex[] = "0123456789abcdef";
+    static const char named[] = {
+        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
+    out[0] = '\\';
+    if (code_point < sizeof(named) && named[code_point]) {
+        out[1] = named[code_point];
+        return 2;
+    }
+    out[1] = 'u';
+    for (int digit = 0; digit < 4; digit++)
+        out[2 + digit] = hex[code_point >> (12 - 4 * digit) & 0xf];
+    return 6;
+}
+
+/* The character at bytes, which is not plain, in its escaped form; *out_used bytes were read. */
+static size_t escape_one(const char *bytes, size_t count, char out[static 6], size_t *out_used)
+{
+    *out_used = 1;
+    if (*bytes == '"' || *bytes == '\\') {
+        out[0] = '\\';
+        out[1] = *bytes;
+        return 2;
+    }
+    uint32_t code_point = 0;
+    size_t length = utf8_decode(bytes, count, &code_point);
+    if (length == 0) {
+        memcpy(out, "\xef\xbf\xbd", 3); /* U+FFFD */
+        return 3;
+    }
+    *out_used = length;
+    if (is_unsafe(code_point))
+        return escape_code_point(code_point, out);
+    memcpy(out, bytes, length);
+    return length;
+}
+
+void slog_line_put_escaped(struct line *line, const char *bytes, size_t count)
+{
+    size_t room = line->limit > line->len ? line->limit - line->len - 1 : 0;
+    size_t end = line->len + MIN(room, (size_t)SLOG_VALUE_MAX);
+    size_t at = 0;
+    while (at < count) {
+        size_t start = at;
+        while (at < count && is_plain(bytes[at]))
+            at++;
+        size_t run = MIN(at - start, end - line->len);
+        memcpy(line->data + line->len, bytes + start, run);
+        line->len += run;
+        if (run < at - start) {
+            line->truncated = true;
+            return;
+        }
+        if (at == count)
+            return;
+        char escaped[6];
+        size_t used = 0;
+        size_t length = escape_one(bytes + at, count - at, escaped, &used);
+        if (length > end - line->len) {
+            line->truncated = true;
+            return;
+        }
+        memcpy(line->data + line->len, escaped, length);
+        line->len += length;
+        at += used;
+    }
+}
+
+bool slog_line_put_quoted(struct line *line, const char *bytes, size_t count)
+{
+    if (line->limit - line->len < 2) {
+        line->truncated = true;
+        return false;
+    }
+    line->data[line->len++] = '"';
+    slog_line_put_escaped(line, bytes, count);
+    line->data[line->len++] = '"';
+    return true;
+}
+
+void slog_line_give_up(struct line *line, size_t mark)
+{
+    line->len = mark;
+    line->truncated = true;
+}
+
+void slog_line_end(struct line *line, const char *text)
+{
+    line->limit = sizeof(line->data);
+    slog_line_put(line, text, strlen(text));
+}
