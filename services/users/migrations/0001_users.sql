@@ -1,0 +1,18 @@
+-- email_key is the address in lower case: what is unique, while email stays as it was typed.
+-- A pending user is a registration that is not finished: seen by no list and no read.
+CREATE TABLE users (
+    id             TEXT    NOT NULL PRIMARY KEY,
+    email          TEXT    NOT NULL,
+    email_key      TEXT    NOT NULL,
+    name           TEXT    NOT NULL,
+    role           TEXT    NOT NULL CHECK (role IN ('user', 'admin')),
+    status         TEXT    NOT NULL CHECK (status IN ('active', 'suspended', 'pending')),
+    email_verified BOOLEAN NOT NULL,
+    version        BIGINT  NOT NULL,
+    created_at     BIGINT  NOT NULL,
+    updated_at     BIGINT  NOT NULL
+);
+
+CREATE UNIQUE INDEX users_email_key ON users (email_key);
+CREATE INDEX users_by_creation ON users (created_at, id);
+CREATE INDEX users_by_name ON users (name, id);

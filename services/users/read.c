@@ -1,0 +1,36 @@
+#include <base/str.h>
+
+#include "handlers.h"
+#include "service.h"
+#include "store.h"
+
+static struct err *reply_user(struct http_req *req, struct http_res *res, const char *id)
+{
+    struct service *service = http_state(req);
+    struct user user = {0};
+    TRY(store_fetch(service->db, http_ctx(req), id, &user));
+    bool done = false;
+    TRY(http_etag(req, res, user.version, &done));
+    return done ? NULL : http_reply(res, 200, &user_model, &user);
+}
+
+struct err *read_me(struct http_req *req, struct http_res *res)
+{
+    return reply_user(req, res, http_identity(req)->subject);
+}
+
+struct err *read_user(struct http_req *req, struct http_res *res)
+{
+    return reply_user(req, res, http_param(req, "id"));
+}
+
+struct err *list_users(struct http_req *req, struct http_res *res)
+{
+    struct service *service = http_state(req);
+    struct user *users = NULL;
+    size_t count = 0;
+    const char *next_cursor = NULL;
+    TRY(store_list(service->db, http_ctx(req), http_query(req), http_arena(req), &users, &count,
+                   &next_cursor));
+    return http_reply_list(res, &user_model, users, count, next_cursor);
+}

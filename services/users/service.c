@@ -1,0 +1,66 @@
+#include "service.h"
+
+#include "handlers.h"
+#include "user.h"
+
+extern const struct sql_migrations users_migrations;
+
+static const struct route routes[] = {
+    {GET, "/api/v1/users/me", read_me, .summary = "Read your own user", .out = &user_model,
+     .allow = SIGNED_IN, .fails = KINDS(&USER_NOT_FOUND)},
+    {PATCH, "/api/v1/users/me", patch_me, .summary = "Change your own user",
+     .in = &user_patch_model, .out = &user_model, .allow = SIGNED_IN,
+     .fails = KINDS(&USER_NOT_FOUND, &EMAIL_TAKEN, &ERR_PRECONDITION_FAILED, &USER_CHANGED)},
+    {DELETE, "/api/v1/users/me", delete_me, .summary = "Delete your own user", .allow = SIGNED_IN,
+     .fails = KINDS(&USER_NOT_FOUND, &ERR_PRECONDITION_FAILED, &USER_CHANGED)},
+    {GET, "/api/v1/users", list_users, .summary = "List users", .query = &user_query_model,
+     .out = &user_model, .list = true, .allow = ADMIN},
+    {POST, "/api/v1/users", invite_user, .summary = "Invite a user", .in = &new_user_model,
+     .out = &user_model, .status = 201, .allow = ADMIN, .fails = KINDS(&EMAIL_TAKEN)},
+    {GET, "/api/v1/users/{id}", read_user, .summary = "Read one user", .out = &user_model,
+     .allow = SELF_OR_ADMIN, .fails = KINDS(&USER_NOT_FOUND)},
+    {PATCH, "/api/v1/users/{id}", patch_user, .summary = "Change a user", .in = &user_patch_model,
+     .out = &user_model, .allow = SELF_OR_ADMIN,
+     .fails = KINDS(&USER_NOT_FOUND, &EMAIL_TAKEN, &ERR_PRECONDITION_FAILED, &USER_CHANGED)},
+    {DELETE, "/api/v1/users/{id}", delete_user, .summary = "Delete a user", .allow = SELF_OR_ADMIN,
+     .fails = KINDS(&USER_NOT_FOUND, &ERR_PRECONDITION_FAILED, &USER_CHANGED)},
+};
+
+static const struct bus_method methods[] = {
+    {"users.v1.create", create_pending, &new_user_model, &user_model,
+     "First step of a registration: a pending user, seen by nobody"},
+    {"users.v1.activate", activate, &user_id_model, &user_model,
+     "Last step of a registration; may be repeated"},
+    {"users.v1.get", get, &user_id_model, &user_model, "One user by id"},
+    {"users.v1.find_by_email", find_by_email, &user_email_model, &user_model,
+     "One user by address, whatever the letter case"},
+};
+
+static struct err *start(struct app_runtime *runtime, void **out_state)
+{
+    struct service *service = calloc(1, sizeof(*service));
+    if (!service)
+        return err_oom();
+    service->db = runtime->db;
+    *out_state = service;
+    return NULL;
+}
+
+static void stop(struct app_runtime *runtime)
+{
+    free(runtime->state);
+}
+
+const struct app users_app = {
+    .name = "users",
+    .listen_addr = "127.0.0.1:8081",
+    .admin_addr = "127.0.0.1:9091",
+    .database_url = "sqlite:var/users.db",
+    .needs = APP_DATABASE | APP_BUS | APP_VERIFIER,
+    .routes = {routes, ARRAY_LEN(routes)},
+    .migrations = &users_migrations,
+    .methods = methods,
+    .method_count = ARRAY_LEN(methods),
+    .start = start,
+    .stop = stop,
+};

@@ -1,0 +1,140 @@
+#include "store.h"
+
+#include <base/clock.h>
+#include <base/str.h>
+
+#define COLUMNS "id, email, name, role, status, email_verified, created_at, updated_at, version"
+
+/* The key of an address: what two spellings of it share. */
+static void email_key(const char *email, char out[static EMAIL_TEXT])
+{
+    str_copy(out, EMAIL_TEXT, email);
+    str_lower(out);
+}
+
+static struct err *email_taken(struct err *e)
+{
+    return err_is(e, &SQL_UNIQUE)
+               ? err_wrap_as(e, &EMAIL_TAKEN, "another user has this email address")
+               : e;
+}
+
+static struct err *insert_user(struct sql_conn *conn, struct ctx *ctx, void *data)
+{
+    const struct user *user = data;
+    char key[EMAIL_TEXT];
+    email_key(user->email, key);
+    TRY(sql_exec(conn, ctx, "DELETE FROM users WHERE email_key = $1 AND status = 'pending'", NULL,
+                 SQL_TEXT(key)));
+    return sql_exec(conn, ctx,
+                    "INSERT INTO users (id, email, email_key, name, role, status, email_verified,"
+                    " version, created_at, updated_at)"
+                    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                    NULL, SQL_TEXT(user->id), SQL_TEXT(user->email), SQL_TEXT(key),
+                    SQL_TEXT(user->name), SQL_TEXT(user_roles[user->role]),
+                    SQL_TEXT(user_statuses[user->status]), SQL_BOOL(user->email_verified),
+                    SQL_I64(user->version), SQL_I64(user->created_at_ms),
+                    SQL_I64(user->updated_at_ms));
+}
+
+struct err *store_create(struct sql_db *db, struct ctx *ctx, const struct new_user *new_user,
+                         enum user_status status, struct user *out_user)
+{
+    int64_t now_ms = clock_now_ms();
+    struct user user = {
+        .role = new_user->role,
+        .status = (int)status,
+        .version = 1,
+        .created_at_ms = now_ms,
+        .updated_at_ms = now_ms,
+    };
+    uuid_new(user.id);
+    str_copy(user.email, sizeof(user.email), new_user->email);
+    str_copy(user.name, sizeof(user.name), new_user->name);
+    struct err *e = sql_transact(db, ctx, insert_user, &user);
+    if (e)
+        return email_taken(e);
+    *out_user = user;
+    return NULL;
+}
+
+static struct err *fetch_where(struct sql_db *db, struct ctx *ctx, const char *statement,
+                               const char *value, struct user *out_user)
+{
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
+    struct err *e =
+        sql_fetch_one(conn, ctx, &user_model, out_user, NULL, statement, SQL_TEXT(value));
+    return err_is(e, &SQL_NO_ROWS) ? err_wrap_as(e, &USER_NOT_FOUND, "there is no such user") : e;
+}
+
+struct err *store_fetch(struct sql_db *db, struct ctx *ctx, const char *id, struct user *out_user)
+{
+    return fetch_where(db, ctx,
+                       "SELECT " COLUMNS " FROM users WHERE id = $1 AND status <> 'pending'", id,
+                       out_user);
+}
+
+struct err *store_fetch_by_email(struct sql_db *db, struct ctx *ctx, const char *email,
+                                 struct user *out_user)
+{
+    char key[EMAIL_TEXT];
+    email_key(email, key);
+    return fetch_where(db, ctx,
+                       "SELECT " COLUMNS " FROM users WHERE email_key = $1 AND status <> 'pending'",
+                       key, out_user);
+}
+
+static struct err *exec_one(struct sql_db *db, struct ctx *ctx, bool *out_done,
+                            const char *statement, const struct sql_value *params, size_t count)
+{
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
+    int64_t affected = 0;
+    TRY(sql_exec_params(conn, ctx, statement, &affected, params, count));
+    *out_done = affected == 1;
+    return NULL;
+}
+
+struct err *store_activate(struct sql_db *db, struct ctx *ctx, const char *id,
+                           struct user *out_user)
+{
+    bool activated = false;
+    TRY(exec_one(db, ctx, &activated,
+                 "UPDATE users SET status = 'active', version = version + 1, updated_at = $2"
+                 " WHERE id = $1 AND status = 'pending'",
+                 SQL_PARAMS(SQL_TEXT(id), SQL_I64(clock_now_ms()))));
+    return store_fetch(db, ctx, id, out_user);
+}
+
+struct err *store_update(struct sql_db *db, struct ctx *ctx, struct user *user, bool *out_changed)
+{
+    char key[EMAIL_TEXT];
+    email_key(user->email, key);
+    int64_t now_ms = clock_now_ms();
+    bool changed = false;
+    struct err *e =
+        exec_one(db, ctx, &changed,
+                 "UPDATE users SET email = $3, email_key = $4, name = $5, role = $6, status = $7,"
+                 " email_verified = $8, updated_at = $9, version = version + 1"
+                 " WHERE id = $1 AND version = $2",
+                 SQL_PARAMS(SQL_TEXT(user->id), SQL_I64(user->version), SQL_TEXT(user->email),
+                            SQL_TEXT(key), SQL_TEXT(user->name), SQL_TEXT(user_roles[user->role]),
+                            SQL_TEXT(user_statuses[user->status]), SQL_BOOL(user->email_verified),
+                            SQL_I64(now_ms)));
+    if (e)
+        return email_taken(e);
+    if (changed) {
+        user->version++;
+        user->updated_at_ms = now_ms;
+    }
+    *out_changed = changed;
+    return NULL;
+}
+
+struct err *store_delete(struct sql_db *db, struct ctx *ctx, const char *id, int64_t version,
+                         bool *out_deleted)
+{
+    return exec_one(db, ctx, out_deleted, "DELETE FROM users WHERE id = $1 AND version = $2",
+                    SQL_PARAMS(SQL_TEXT(id), SQL_I64(version)));
+}

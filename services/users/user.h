@@ -1,0 +1,88 @@
+/*
+ * A user of the directory, and what may be asked of it: the models behind the HTTP and NATS
+ * contracts of this service.
+ */
+#ifndef USERS_USER_H
+#define USERS_USER_H
+
+#include <model/model.h>
+
+#define X ERR_DECLARE_KIND
+#include "kinds.def"
+#undef X
+
+#define USER_NAME_MAX   100
+#define USER_CURSOR_MAX 2048
+
+enum user_role { ROLE_USER, ROLE_ADMIN };
+extern const char *const user_roles[];
+
+/* Pending users exist on NATS only, between create and activate. */
+enum user_status { STATUS_ACTIVE, STATUS_SUSPENDED, STATUS_PENDING };
+extern const char *const user_statuses[];
+
+struct user {
+    char id[UUID_TEXT];
+    char email[EMAIL_TEXT];
+    char name[MODEL_TEXT(USER_NAME_MAX)];
+    int role;
+    int status;
+    bool email_verified;
+    int64_t created_at_ms;
+    int64_t updated_at_ms;
+    int64_t version; /* in the ETag, not in the document */
+};
+extern const struct model user_model;
+
+/* An invitation, and users.v1.create. */
+struct new_user {
+    char email[EMAIL_TEXT];
+    char name[MODEL_TEXT(USER_NAME_MAX)];
+    int role;
+};
+extern const struct model new_user_model;
+
+struct user_patch {
+    char email[EMAIL_TEXT];
+    char name[MODEL_TEXT(USER_NAME_MAX)];
+    int role;
+    int status;
+    struct model_presence given;
+};
+extern const struct model user_patch_model;
+/* Bits of user_patch.given.present. */
+enum user_patch_bits { PATCH_EMAIL = 1, PATCH_NAME = 2, PATCH_ROLE = 4, PATCH_STATUS = 8 };
+
+enum user_sort {
+    SORT_CREATED,
+    SORT_CREATED_DOWN,
+    SORT_EMAIL,
+    SORT_EMAIL_DOWN,
+    SORT_NAME,
+    SORT_NAME_DOWN,
+};
+
+struct user_query {
+    int64_t limit;
+    const char *cursor; /* NULL: the first page */
+    const char *email;  /* NULL: any */
+    int status;
+    int role;
+    int sort;
+    struct model_presence given;
+};
+extern const struct model user_query_model;
+enum user_query_bits { QUERY_STATUS = 8, QUERY_ROLE = 16 };
+
+/* users.v1.activate and users.v1.get; users.v1.find_by_email. */
+struct user_id {
+    char id[UUID_TEXT];
+};
+extern const struct model user_id_model;
+
+struct user_email {
+    char email[EMAIL_TEXT];
+};
+extern const struct model user_email_model;
+
+#endif
