@@ -13,7 +13,7 @@
  * to the document (cJSON_IsReference says so to cJSON_Delete). */
 struct json_doc {
     cJSON *root;
-    char numbers[];
+    char texts[];
 };
 
 static const cJSON *node(const struct json_value *value)
@@ -49,24 +49,27 @@ static char *attach_numbers(cJSON *item, char *next)
     return next;
 }
 
+/* The document has room behind it for what json_scan() splits the text into. */
 struct err *json_parse(const char *text, size_t len, struct json_doc **out_doc)
 {
-    _cleanup_(json_free) struct json_doc *doc = malloc(sizeof(*doc) + len + 1);
-    _cleanup_(free) char *skeleton = malloc(len + 1);
-    if (doc)
-        doc->root = NULL;
-    if (!doc || !skeleton)
+    size_t room;
+    if (__builtin_mul_overflow(len + 1, 2, &room) ||
+        __builtin_add_overflow(room, sizeof(struct json_doc), &room))
         return err_oom();
+    _cleanup_(json_free) struct json_doc *doc = malloc(room);
+    if (!doc)
+        return err_oom();
+    doc->root = NULL;
+    const struct json_split split = {.numbers = doc->texts, .skeleton = doc->texts + len + 1};
     if (len > 0)
-        memcpy(skeleton, text, len);
-    const struct json_split split = {.skeleton = skeleton, .numbers = doc->numbers};
+        memcpy(split.skeleton, text, len);
     TRY(json_scan(text, len, &split));
     /* Of a text that was found right, cJSON fails for want of memory only. Its error position is a
      * global that parsers in other threads overwrite; nobody reads it. */
-    doc->root = cJSON_ParseWithLength(skeleton, len);
+    doc->root = cJSON_ParseWithLength(split.skeleton, len);
     if (!doc->root)
         return err_oom();
-    attach_numbers(doc->root, doc->numbers);
+    attach_numbers(doc->root, split.numbers);
     *out_doc = TAKE(doc);
     return NULL;
 }

@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,12 +83,10 @@ static void test_members(void **state)
     assert_int_equal(json_count(list), 3);
     assert_null(json_get(list, "c"));
     assert_null(json_get(json_get(root, "b"), "x"));
-    char order[64] = "";
-    json_foreach (member, root) {
-        strcat(order, json_name(member));
-        strcat(order, ",");
-    }
-    assert_string_equal(order, "b,a,,B,\xc3\xa9,");
+    _cleanup_(buf_deinit) struct buf order = BUF_INIT(64);
+    json_foreach (member, root)
+        buf_printf(&order, "%s,", json_name(member));
+    assert_string_equal(buf_text(&order), "b,a,,B,\xc3\xa9,");
     int64_t sum = 0;
     json_foreach (element, list) {
         int64_t number = 0;
@@ -197,7 +196,8 @@ static void test_doubles_are_the_nearest_finite_ones(void **state)
         _cleanup_(json_free) struct json_doc *doc = parse(cases[i].text);
         double value = cases[i].ok ? 0.5 : 0;
         bool ok = json_f64(json_root(doc), &value);
-        if (ok != cases[i].ok || memcmp(&value, &cases[i].value, sizeof(value)) != 0)
+        bool is_same = value == cases[i].value && signbit(value) == signbit(cases[i].value);
+        if (ok != cases[i].ok || !is_same)
             fail_msg("%s gives %d and %.17g", cases[i].text, ok, value);
     }
 }
