@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include <base/macros.h>
+#include <base/str.h>
 
 #include "key.h"
 
@@ -17,7 +17,7 @@ static bool put_err(struct line *line, const struct err *err, put_text *put)
     size_t len = err_format(err, text, sizeof(text));
     if (len >= sizeof(text)) {
         line->truncated = true;
-        len = sizeof(text) - 1;
+        len = strlen(text);
     }
     return put(line, text, len);
 }
@@ -49,8 +49,8 @@ static bool put_value(struct line *line, const struct slog_pair *pair, put_text 
 static bool put_key(struct line *line, const char *key, put_text *put)
 {
     char prefixed[16] = "_";
-    if (slog_key_is_reserved(key))
-        key = strcat(prefixed, key);
+    if (slog_key_is_reserved(key) && str_copy(prefixed + 1, sizeof(prefixed) - 1, key))
+        key = prefixed;
     bool former = line->truncated;
     line->truncated = false;
     bool whole = put(line, key, strlen(key)) && !line->truncated;
