@@ -48,8 +48,16 @@ static struct err *new_node(const struct err_kind *kind, const char *message, si
     if (!e)
         return err_oom();
     *e = (struct err){.kind = kind};
-    memcpy(e->message, message, len + 1);
+    memcpy(e->message, message, len);
+    e->message[len] = '\0';
     return e;
+}
+
+struct err *err_new_text(const struct err_kind *kind, const char *text)
+{
+    size_t len = strnlen(text, ERR_TEXT_MAX + 1);
+    return new_node(kind, text,
+                    len > ERR_TEXT_MAX ? err_whole_characters(text, ERR_TEXT_MAX) : len);
 }
 
 struct err *err_vnew(const struct err_kind *kind, const char *format, va_list args)

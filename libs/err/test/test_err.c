@@ -144,6 +144,28 @@ static void test_messages_are_bounded(void **state)
     assert_string_equal(err_detail(unprintable), "");
 }
 
+static void test_long_texts_are_bounded(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        size_t before, length;
+    } rows[] = {
+        {"longer than a message", ERR_MESSAGE_MAX, ERR_MESSAGE_MAX + 3},
+        {"exact", ERR_TEXT_MAX - 3, ERR_TEXT_MAX},
+        {"cut after the character", ERR_TEXT_MAX - 2, ERR_TEXT_MAX},
+        {"cut before the character", ERR_TEXT_MAX - 1, ERR_TEXT_MAX - 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[ERR_TEXT_MAX + 8] = "";
+        memset(text, '%', rows[i].before);
+        memcpy(text + rows[i].before, "\xc3\xa9\n", 4);
+        _cleanup_(err_free) struct err *e = err_new_text(&ROW_MISSING, text);
+        CHECK_INT(rows[i].name, strlen(err_detail(e)), rows[i].length);
+        CHECK(rows[i].name, memcmp(err_detail(e), text, rows[i].length) == 0);
+    }
+}
+
 static void test_errno(void **state)
 {
     (void)state;
@@ -289,6 +311,7 @@ int main(void)
         cmocka_unit_test(test_format_bounds_and_escapes),
         cmocka_unit_test(test_cut_is_between_characters),
         cmocka_unit_test(test_messages_are_bounded),
+        cmocka_unit_test(test_long_texts_are_bounded),
         cmocka_unit_test(test_errno),
         cmocka_unit_test(test_retry_after_of_the_outermost_that_knows),
         cmocka_unit_test(test_oom_is_static),

@@ -74,6 +74,10 @@ struct err *err_new(const struct err_kind *kind, const char *format, ...)
     MUST_CHECK PRINTF_LIKE(2, 3);
 struct err *err_vnew(const struct err_kind *kind, const char *format, va_list args)
     MUST_CHECK PRINTF_LIKE(2, 0);
+/* For a message of several lines that was composed elsewhere: taken as it stands, cut between two
+ * characters to ERR_TEXT_MAX bytes. */
+#define ERR_TEXT_MAX 16384
+struct err *err_new_text(const struct err_kind *kind, const char *text) MUST_CHECK;
 /* kind from errno: ENOMEM is err_oom(), ETIMEDOUT ERR_UPSTREAM_TIMEOUT, ECONNREFUSED and its like
  * ERR_UPSTREAM_UNAVAILABLE, all else ERR_INTERNAL. The message ends with the errno's text. */
 struct err *err_errno(int errnum, const char *format, ...) MUST_CHECK PRINTF_LIKE(2, 3);
