@@ -1,7 +1,7 @@
 #include "check.h"
 
 #include <pthread.h>
-#include <stdio.h>
+#include <stdlib.h>
 
 #include <base/clock.h>
 #include <base/map.h>
@@ -37,9 +37,10 @@ static void test_is_valid(void **state)
 
 static uint64_t time_of(const char *id)
 {
-    unsigned high, low;
-    assert_int_equal(sscanf(id, "%8x-%4x-", &high, &low), 2);
-    return (uint64_t)high << 16 | low;
+    char digits[13] = {0};
+    memcpy(digits, id, 8);
+    memcpy(digits + 8, id + 9, 4);
+    return strtoull(digits, NULL, 16);
 }
 
 static void test_new_is_version_7_of_now(void **state)
