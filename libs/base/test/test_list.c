@@ -58,18 +58,32 @@ static void test_walk_may_remove_what_it_meets(void **state)
     assert_string_equal(names(&head, text), "ac");
 }
 
-static void test_macros(void **state)
+static void destroy(int *count)
+{
+    ++*count;
+}
+DEFINE_CLEANUP(int *, destroy);
+
+static void test_cleanup_follows_ownership(void **state)
 {
     (void)state;
-    _cleanup_(free) char *kept = malloc(1);
-    char *was = kept;
-    _cleanup_(free) char *taken = TAKE(kept);
-    assert_ptr_equal(taken, was);
-    assert_null(kept);
-    int numbers[] = {3, 1, 2};
-    assert_int_equal(ARRAY_LEN(numbers), 3);
-    assert_int_equal(MIN(numbers[0], numbers[1]), 1);
-    assert_int_equal(MAX(numbers[1], numbers[2]), 2);
+    int first = 0, second = 0;
+    {
+        _cleanup_(destroy) int *nothing = NULL;
+        _cleanup_(destroy) int *kept = &first;
+        int *receiver = NULL;
+        {
+            _cleanup_(destroy) int *given = &second;
+            receiver = TAKE(given);
+            assert_null(given);
+        }
+        assert_ptr_equal(receiver, &second);
+        assert_null(nothing);
+        assert_ptr_equal(kept, &first);
+        assert_int_equal(first, 0);
+    }
+    assert_int_equal(first, 1);
+    assert_int_equal(second, 0);
 }
 
 int main(void)
@@ -77,7 +91,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_walk_may_remove_what_it_meets),
-        cmocka_unit_test(test_macros),
+        cmocka_unit_test(test_cleanup_follows_ownership),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
