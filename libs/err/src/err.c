@@ -189,6 +189,13 @@ const char *err_detail(const struct err *e)
     return e ? message_of(e) : "";
 }
 
+const char *err_detail_of(const struct err *e, const struct err_kind *kind)
+{
+    while (e && e->kind != kind)
+        e = e->cause;
+    return err_detail(e);
+}
+
 struct err *err_set_retry_after(struct err *e, int64_t after_ms)
 {
     if (e && !is_oom(e))

@@ -24,6 +24,7 @@ static void test_null_is_success(void **state)
     assert_false(err_is(NULL, &ERR_INTERNAL));
     assert_false(err_is_retryable(NULL));
     assert_string_equal(err_detail(NULL), "");
+    assert_string_equal(err_detail_of(NULL, &ERR_INTERNAL), "");
     assert_string_equal(line_of(NULL), "");
     assert_int_equal(err_fields(NULL, &fields), 0);
     assert_null(fields);
@@ -69,6 +70,9 @@ static void test_wrap_as_gives_another_kind(void **state)
     assert_true(err_is(e, &ROW_MISSING));
     assert_false(err_is(e, &ERR_INTERNAL));
     assert_string_equal(err_detail(e), "there is no user 7");
+    assert_string_equal(err_detail_of(e, &TRY_LATER), "there is no user 7");
+    assert_string_equal(err_detail_of(e, &ROW_MISSING), "no row");
+    assert_string_equal(err_detail_of(e, &ERR_INTERNAL), "");
     assert_string_equal(line_of(e),
                         "read: there is no user 7 [try_later]: select: no row [row_missing]");
 }

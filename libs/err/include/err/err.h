@@ -102,6 +102,9 @@ bool err_is(const struct err *e, const struct err_kind *kind);
 bool err_is_retryable(const struct err *e);
 /* The message given where the outermost kind was set; "" for NULL. Lives as long as e. */
 const char *err_detail(const struct err *e);
+/* The message given where this kind was set, at the outermost place of the chain that has it; ""
+ * when none has. */
+const char *err_detail_of(const struct err *e, const struct err_kind *kind);
 
 /* One line, outermost context first, each kind where it was set:
  * "read user 42: there is no user 42 [user_not_found]: no such row [sql_no_rows]". Control
