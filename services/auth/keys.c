@@ -1,0 +1,152 @@
+#include "keys.h"
+
+#include <string.h>
+
+#include <base/clock.h>
+#include <base/secret.h>
+#include <base/str.h>
+
+/* A sealed RSA key of 2048 bits takes about 2.3 KB. */
+#define SEALED_MAX 8192
+
+enum key_state { KEY_NEXT, KEY_CURRENT, KEY_PREVIOUS, KEY_STATES };
+static const char *const states[] = {"next", "current", "previous", NULL};
+
+struct key_row {
+    char kid[128];
+    int state;
+    const char *sealed;
+};
+
+static const struct field key_fields[] = {
+    FIELD(struct key_row, kid, STRING),
+    FIELD(struct key_row, state, ENUM, .values = states),
+    FIELD(struct key_row, sealed, STRING),
+};
+static const struct model key_model = MODEL(struct key_row, key_fields, "A signing key at rest");
+
+struct loading {
+    unsigned char kek[AUTH_KEY_BYTES];
+    enum jose_alg alg;
+    struct jose_key *by_state[KEY_STATES];
+};
+
+static void forget_keys(struct loading *loading)
+{
+    for (size_t i = 0; i < KEY_STATES; i++) {
+        jose_key_unref(loading->by_state[i]);
+        loading->by_state[i] = NULL;
+    }
+}
+
+static void loading_deinit(struct loading *loading)
+{
+    forget_keys(loading);
+    secret_wipe(loading->kek, sizeof(loading->kek));
+}
+DEFINE_CLEANUP_VALUE(struct loading, loading_deinit);
+
+static struct err *open_key(struct loading *loading, const struct key_row *row)
+{
+    _cleanup_(buf_deinit) struct buf jwk = BUF_INIT(SEALED_MAX);
+    struct err *e = jose_open(loading->kek, row->kid, row->sealed, strlen(row->sealed), &jwk);
+    if (e)
+        return err_wrap(e, "KEY_ENCRYPTION_KEY is not the one that signing key %s was stored with",
+                        row->kid);
+    e = jose_key_parse(buf_text(&jwk), jwk.len, &loading->by_state[row->state]);
+    secret_wipe(jwk.data, jwk.len);
+    return e;
+}
+
+static struct err *read_keys(struct sql_conn *conn, struct ctx *ctx, struct loading *loading)
+{
+    _cleanup_(arena_deinit) struct arena arena = ARENA_INIT(64 << 10);
+    void *items = NULL;
+    size_t count = 0;
+    TRY(sql_fetch_all(conn, ctx, &key_model, KEY_STATES, &arena, &items, &count,
+                      "SELECT kid, state, sealed FROM signing_keys ORDER BY state"));
+    const struct key_row *rows = items;
+    for (size_t i = 0; i < count; i++)
+        TRY(open_key(loading, &rows[i]));
+    return NULL;
+}
+
+static struct err *add_key(struct sql_conn *conn, struct ctx *ctx, struct loading *loading,
+                           enum key_state state)
+{
+    struct jose_key *key = NULL;
+    TRY(jose_key_generate(loading->alg, &key));
+    loading->by_state[state] = key;
+    _cleanup_(buf_deinit) struct buf jwk = BUF_INIT(SEALED_MAX);
+    _cleanup_(buf_deinit) struct buf sealed = BUF_INIT(SEALED_MAX);
+    TRY(jose_key_write(key, true, &jwk));
+    struct err *e = jose_seal(loading->kek, jose_key_id(key), jwk.data, jwk.len, &sealed);
+    secret_wipe(jwk.data, jwk.len);
+    if (e)
+        return e;
+    return sql_exec(conn, ctx,
+                    "INSERT INTO signing_keys (kid, state, sealed, created_at)"
+                    " VALUES ($1, $2, $3, $4)",
+                    NULL, SQL_TEXT(jose_key_id(key)), SQL_TEXT(states[state]),
+                    SQL_TEXTN(sealed.data, sealed.len), SQL_I64(clock_now_ms()));
+}
+
+/* JWT_ALG has changed: new keys take over, and what the old one signed stays valid. */
+static struct err *retire_keys(struct sql_conn *conn, struct ctx *ctx, struct loading *loading)
+{
+    TRY(sql_exec(conn, ctx, "DELETE FROM signing_keys WHERE state <> 'current'", NULL));
+    TRY(sql_exec(conn, ctx, "UPDATE signing_keys SET state = 'previous' WHERE state = 'current'",
+                 NULL));
+    struct jose_key *current = TAKE(loading->by_state[KEY_CURRENT]);
+    forget_keys(loading);
+    loading->by_state[KEY_PREVIOUS] = current;
+    return NULL;
+}
+
+static struct err *load_or_make(struct sql_conn *conn, struct ctx *ctx, void *data)
+{
+    struct loading *loading = data;
+    forget_keys(loading); /* of a try before this one */
+    TRY(read_keys(conn, ctx, loading));
+    const struct jose_key *current = loading->by_state[KEY_CURRENT];
+    if (current && jose_key_alg(current) != loading->alg)
+        TRY(retire_keys(conn, ctx, loading));
+    if (!loading->by_state[KEY_CURRENT])
+        TRY(add_key(conn, ctx, loading, KEY_CURRENT));
+    if (!loading->by_state[KEY_NEXT])
+        TRY(add_key(conn, ctx, loading, KEY_NEXT));
+    return NULL;
+}
+
+struct err *keys_load(struct sql_db *db, struct ctx *ctx, const struct auth_settings *settings,
+                      struct keys *out_keys)
+{
+    _cleanup_(loading_deinit) struct loading loading = {.alg = (enum jose_alg)settings->jwt_alg};
+    auth_decode_key(settings, loading.kek);
+    struct err *e = sql_transact(db, ctx, load_or_make, &loading);
+    if (err_is(e, &SQL_UNIQUE)) { /* another replica made them meanwhile */
+        err_free(e);
+        e = sql_transact(db, ctx, load_or_make, &loading);
+    }
+    if (e)
+        return err_wrap(e, "load the signing keys");
+    struct jose_key *present[KEY_STATES];
+    size_t count = 0;
+    for (size_t i = 0; i < KEY_STATES; i++) {
+        if (loading.by_state[i])
+            present[count++] = loading.by_state[i];
+    }
+    _cleanup_(keys_deinit) struct keys keys = {0};
+    TRY(jose_keys_new(present, count, &keys.all));
+    keys.current = jose_key_ref(loading.by_state[KEY_CURRENT]);
+    *out_keys = keys;
+    keys = (struct keys){0};
+    return NULL;
+}
+
+void keys_deinit(struct keys *keys)
+{
+    jose_key_unref(keys->current);
+    jose_keys_unref(keys->all);
+    *keys = (struct keys){0};
+}

@@ -1,0 +1,38 @@
+/*
+ * Passwords: policy and argon2id (RFC 9106) by libsodium.
+ *
+ * Hashing takes tens of milliseconds and megabytes, so it runs on a pool of its own with a bounded
+ * queue: the memory is bounded by HASH_WORKERS times ARGON2_MEMORY_KIB, and overload is answered
+ * with ERR_OVERLOADED and a Retry-After. Any thread may call; hash and verify block for their turn.
+ */
+#ifndef AUTH_PASSWORDS_H
+#define AUTH_PASSWORDS_H
+
+#include <conc/ctx.h>
+#include <err/err.h>
+#include <metric/metric.h>
+
+#include "settings.h"
+
+#define PASSWORD_MAX_BYTES 1024
+#define PASSWORD_MIN_CHARS 8
+#define PASSWORD_HASH_TEXT 128
+
+struct passwords;
+
+struct err *passwords_new(const struct auth_settings *settings, struct metrics *metrics,
+                          struct passwords **out_passwords) MUST_CHECK;
+void passwords_free(struct passwords *passwords);
+DEFINE_CLEANUP(struct passwords *, passwords_free);
+
+/* WEAK_PASSWORD with the reason, or NULL. Follows NIST SP 800-63B: length and a list of the common
+ * ones, no rules about kinds of characters. */
+struct err *password_check(const char *password, const char *email, const char *name) MUST_CHECK;
+
+struct err *password_hash(struct passwords *passwords, struct ctx *ctx, const char *password,
+                          char out_hash[static PASSWORD_HASH_TEXT]) MUST_CHECK;
+/* hash NULL: there is no such account; it takes the same time and says no. */
+struct err *password_verify(struct passwords *passwords, struct ctx *ctx, const char *password,
+                            const char *hash, bool *out_right) MUST_CHECK;
+
+#endif

@@ -1,0 +1,132 @@
+#include "service.h"
+
+#include <stdlib.h>
+
+#include <sodium.h>
+
+#include <base/secret.h>
+#include <base/str.h>
+
+#include "handlers.h"
+#include "kinds.h"
+#include "sessions.h"
+
+extern const struct sql_migrations auth_migrations;
+
+static const struct route routes[] = {
+    {POST, "/api/v1/auth/register", register_user, .summary = "Register", .in = &registration_model,
+     .out = &user_model, .status = 201, .allow = ANYONE,
+     .fails = KINDS(&DIRECTORY_EMAIL_TAKEN, &WEAK_PASSWORD, &ERR_OVERLOADED)},
+    {POST, "/api/v1/auth/login", login, .summary = "Sign in", .in = &login_model,
+     .out = &tokens_model, .allow = ANYONE,
+     .fails = KINDS(&INVALID_CREDENTIALS, &ACCOUNT_SUSPENDED, &ERR_OVERLOADED)},
+    {POST, "/api/v1/auth/refresh", refresh, .summary = "Get new tokens", .in = &refresh_model,
+     .out = &tokens_model, .allow = ANYONE, .fails = KINDS(&INVALID_REFRESH_TOKEN)},
+    {POST, "/api/v1/auth/logout", logout, .summary = "End the session", .allow = SIGNED_IN},
+    {GET, "/.well-known/jwks.json", read_jwks, .summary = "Keys that access tokens are signed with",
+     .allow = ANYONE},
+};
+
+static struct err *check_bootstrap(const struct auth_settings *settings)
+{
+    if (!settings->bootstrap_admin_email)
+        return NULL;
+    if (!settings->bootstrap_admin_password)
+        return err_new(&CFG_INVALID, "BOOTSTRAP_ADMIN_PASSWORD must be set, too, when "
+                                     "BOOTSTRAP_ADMIN_EMAIL is");
+    return NULL;
+}
+
+static struct err *begin(struct app_runtime *runtime, struct service *service)
+{
+    TRY(check_bootstrap(service->settings));
+    TRY(passwords_new(service->settings, runtime->metrics, &service->passwords));
+    unsigned char kek[AUTH_KEY_BYTES];
+    auth_decode_key(service->settings, kek);
+    static const unsigned char purpose[] = "plankton refresh token";
+    crypto_auth_hmacsha256(service->refresh_key, purpose, sizeof(purpose) - 1, kek);
+    secret_wipe(kek, sizeof(kek));
+    TRY(keys_load(service->db, runtime->ctx, service->settings, &service->keys));
+    if (!service->settings->bootstrap_admin_email) {
+        atomic_store(&service->bootstrapped, true);
+        return NULL;
+    }
+    TRY(group_new(runtime->ctx, 1, &service->background));
+    return group_go(service->background, bootstrap_admin, service);
+}
+
+static void end(struct service *service)
+{
+    if (service->background)
+        err_free(group_wait(service->background));
+    passwords_free(service->passwords);
+    keys_deinit(&service->keys);
+    secret_wipe(service->refresh_key, sizeof(service->refresh_key));
+    free(service);
+}
+DEFINE_CLEANUP(struct service *, end);
+
+static struct err *start(struct app_runtime *runtime, void **out_state)
+{
+    _cleanup_(end) struct service *service = calloc(1, sizeof(*service));
+    if (!service)
+        return err_oom();
+    service->db = runtime->db;
+    service->bus = runtime->bus;
+    service->settings = runtime->own_settings;
+    service->issuer = runtime->settings->token_issuer;
+    service->audience = runtime->settings->token_audience;
+    TRY(begin(runtime, service));
+    *out_state = TAKE(service);
+    return NULL;
+}
+
+static void stop(struct app_runtime *runtime)
+{
+    end(runtime->state);
+}
+
+static struct err *ready(struct app_runtime *runtime)
+{
+    const struct service *service = runtime->state;
+    return atomic_load(&service->bootstrapped)
+               ? NULL
+               : err_new(&ERR_UPSTREAM_UNAVAILABLE, "the bootstrap admin is not made yet");
+}
+
+/* Tokens are checked against the keys at hand, not against what the own listener serves. */
+static struct err *check_token(void *data, const char *token, size_t len,
+                               struct http_identity *out_identity)
+{
+    const struct service *service = data;
+    struct jose_expect expect = {
+        .iss = service->issuer,
+        .aud = service->audience,
+        .clock_skew_s = 30,
+    };
+    struct jose_claims claims;
+    TRY(jose_token_verify(service->keys.all, &expect, token, len, &claims));
+    app_identity(&claims, out_identity);
+    return NULL;
+}
+
+static struct http_authenticator authenticator(struct app_runtime *runtime)
+{
+    return (struct http_authenticator){.check = check_token, .data = runtime->state};
+}
+
+const struct app auth_app = {
+    .name = "auth",
+    .listen_addr = "127.0.0.1:8082",
+    .admin_addr = "127.0.0.1:9092",
+    .database_url = "sqlite:var/auth.db",
+    .needs = APP_DATABASE | APP_BUS,
+    .routes = {routes, ARRAY_LEN(routes)},
+    .migrations = &auth_migrations,
+    .settings = &auth_settings_table,
+    .settings_size = sizeof(struct auth_settings),
+    .start = start,
+    .stop = stop,
+    .ready = ready,
+    .authenticator = authenticator,
+};

@@ -1,0 +1,185 @@
+#include "store.h"
+
+#include <base/clock.h>
+#include <base/str.h>
+
+static const struct field account_fields[] = {
+    FIELD(struct account, user_id, UUID),
+    FIELD(struct account, email, EMAIL),
+    FIELD(struct account, role, ENUM, .values = directory_roles),
+    FIELD(struct account, status, ENUM, .values = directory_statuses),
+    FIELD(struct account, password_hash, STRING, .flags = COLUMN_ONLY),
+};
+static const struct model account_model = MODEL(struct account, account_fields, "Credentials");
+
+static const struct field session_fields[] = {
+    FIELD(struct session, id, UUID),
+    FIELD(struct session, user_id, UUID),
+    FIELD(struct session, seed, STRING, .flags = COLUMN_ONLY),
+    FIELD(struct session, generation, INT),
+    FIELD(struct session, created_at_ms, TIME, .json = "created_at"),
+    FIELD(struct session, rotated_at_ms, TIME, .json = "rotated_at"),
+    FIELD(struct session, expires_at_ms, TIME, .json = "expires_at"),
+};
+static const struct model session_model = MODEL(struct session, session_fields, "A session");
+
+/* What two spellings of an address share. */
+static void email_key(const char *email, char out[static EMAIL_TEXT])
+{
+    str_copy(out, EMAIL_TEXT, email);
+    str_lower(out);
+}
+
+static struct err *exec(struct sql_db *db, struct ctx *ctx, int64_t *out_affected,
+                        const char *statement, const struct sql_value *params, size_t count)
+{
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
+    return sql_exec_params(conn, ctx, statement, out_affected, params, count);
+}
+
+static struct err *find(struct sql_db *db, struct ctx *ctx, const struct model *model, void *out,
+                        bool *out_found, const char *statement, const char *value)
+{
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
+    struct err *e = sql_fetch_one(conn, ctx, model, out, NULL, statement, SQL_TEXT(value));
+    bool found = !e;
+    if (err_is(e, &SQL_NO_ROWS)) {
+        err_free(e);
+        e = NULL;
+    }
+    if (!e)
+        *out_found = found;
+    return e;
+}
+
+/* --- accounts --- */
+
+static struct err *put_account(struct sql_conn *conn, struct ctx *ctx, void *data)
+{
+    const struct account *account = data;
+    char key[EMAIL_TEXT];
+    email_key(account->email, key);
+    int64_t now_ms = clock_now_ms();
+    TRY(sql_exec(conn, ctx, "DELETE FROM accounts WHERE email_key = $1 OR user_id = $2", NULL,
+                 SQL_TEXT(key), SQL_TEXT(account->user_id)));
+    return sql_exec(conn, ctx,
+                    "INSERT INTO accounts (user_id, email, email_key, role, status, password_hash,"
+                    " created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
+                    NULL, SQL_TEXT(account->user_id), SQL_TEXT(account->email), SQL_TEXT(key),
+                    SQL_TEXT(directory_roles[account->role]),
+                    SQL_TEXT(directory_statuses[account->status]), SQL_TEXT(account->password_hash),
+                    SQL_I64(now_ms));
+}
+
+struct err *store_put_account(struct sql_db *db, struct ctx *ctx, const struct account *account)
+{
+    struct account copy = *account;
+    return sql_transact(db, ctx, put_account, &copy);
+}
+
+static struct err *refresh_account(struct sql_conn *conn, struct ctx *ctx, void *data)
+{
+    const struct user *user = data;
+    char key[EMAIL_TEXT];
+    email_key(user->email, key);
+    /* Nobody else can have the address: the directory has just said whose it is. */
+    TRY(sql_exec(conn, ctx, "DELETE FROM accounts WHERE email_key = $1 AND user_id <> $2", NULL,
+                 SQL_TEXT(key), SQL_TEXT(user->id)));
+    return sql_exec(conn, ctx,
+                    "UPDATE accounts SET email = $2, email_key = $3, role = $4, status = $5,"
+                    " updated_at = $6 WHERE user_id = $1",
+                    NULL, SQL_TEXT(user->id), SQL_TEXT(user->email), SQL_TEXT(key),
+                    SQL_TEXT(directory_roles[user->role]),
+                    SQL_TEXT(directory_statuses[user->status]), SQL_I64(clock_now_ms()));
+}
+
+struct err *store_refresh_account(struct sql_db *db, struct ctx *ctx, const struct user *user)
+{
+    struct user copy = *user;
+    return sql_transact(db, ctx, refresh_account, &copy);
+}
+
+struct err *store_delete_account(struct sql_db *db, struct ctx *ctx, const char *user_id)
+{
+    return exec(db, ctx, NULL, "DELETE FROM accounts WHERE user_id = $1",
+                SQL_PARAMS(SQL_TEXT(user_id)));
+}
+
+#define ACCOUNT_COLUMNS "user_id, email, role, status, password_hash"
+
+struct err *store_find_account(struct sql_db *db, struct ctx *ctx, const char *user_id,
+                               struct account *out_account, bool *out_found)
+{
+    return find(db, ctx, &account_model, out_account, out_found,
+                "SELECT " ACCOUNT_COLUMNS " FROM accounts WHERE user_id = $1", user_id);
+}
+
+struct err *store_find_account_by_email(struct sql_db *db, struct ctx *ctx, const char *email,
+                                        struct account *out_account, bool *out_found)
+{
+    char key[EMAIL_TEXT];
+    email_key(email, key);
+    return find(db, ctx, &account_model, out_account, out_found,
+                "SELECT " ACCOUNT_COLUMNS " FROM accounts WHERE email_key = $1", key);
+}
+
+/* --- sessions --- */
+
+static struct err *add_session(struct sql_conn *conn, struct ctx *ctx, void *data)
+{
+    const struct session *session = data;
+    TRY(sql_exec(conn, ctx,
+                 "DELETE FROM sessions WHERE user_id = $1 AND (expires_at <= $2 OR id NOT IN"
+                 " (SELECT id FROM sessions WHERE user_id = $1"
+                 " ORDER BY created_at DESC, id DESC LIMIT $3))",
+                 NULL, SQL_TEXT(session->user_id), SQL_I64(session->created_at_ms),
+                 SQL_I64(SESSIONS_PER_USER_MAX - 1)));
+    return sql_exec(conn, ctx,
+                    "INSERT INTO sessions (id, user_id, seed, generation, created_at, rotated_at,"
+                    " expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                    NULL, SQL_TEXT(session->id), SQL_TEXT(session->user_id),
+                    SQL_TEXT(session->seed), SQL_I64(session->generation),
+                    SQL_I64(session->created_at_ms), SQL_I64(session->rotated_at_ms),
+                    SQL_I64(session->expires_at_ms));
+}
+
+struct err *store_add_session(struct sql_db *db, struct ctx *ctx, const struct session *session)
+{
+    struct session copy = *session;
+    return sql_transact(db, ctx, add_session, &copy);
+}
+
+struct err *store_find_session(struct sql_db *db, struct ctx *ctx, const char *id,
+                               struct session *out_session, bool *out_found)
+{
+    return find(db, ctx, &session_model, out_session, out_found,
+                "SELECT id, user_id, seed, generation, created_at, rotated_at, expires_at"
+                " FROM sessions WHERE id = $1",
+                id);
+}
+
+struct err *store_rotate_session(struct sql_db *db, struct ctx *ctx, const struct session *session,
+                                 int64_t now_ms, int64_t expires_at_ms, bool *out_done)
+{
+    int64_t affected = 0;
+    TRY(exec(db, ctx, &affected,
+             "UPDATE sessions SET generation = generation + 1, rotated_at = $3, expires_at = $4"
+             " WHERE id = $1 AND generation = $2",
+             SQL_PARAMS(SQL_TEXT(session->id), SQL_I64(session->generation), SQL_I64(now_ms),
+                        SQL_I64(expires_at_ms))));
+    *out_done = affected == 1;
+    return NULL;
+}
+
+struct err *store_end_session(struct sql_db *db, struct ctx *ctx, const char *id)
+{
+    return exec(db, ctx, NULL, "DELETE FROM sessions WHERE id = $1", SQL_PARAMS(SQL_TEXT(id)));
+}
+
+struct err *store_end_sessions(struct sql_db *db, struct ctx *ctx, const char *user_id)
+{
+    return exec(db, ctx, NULL, "DELETE FROM sessions WHERE user_id = $1",
+                SQL_PARAMS(SQL_TEXT(user_id)));
+}
