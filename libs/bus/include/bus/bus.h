@@ -1,12 +1,26 @@
 /*
- * NATS: request/reply between services, durable events (JetStream).
+ * NATS: request/reply between services and durable events (JetStream).
  *
- * Connects in the background and reconnects for ever; until it is connected, calls fail fast with
- * ERR_UPSTREAM_UNAVAILABLE. Headers on each message: traceparent, X-Request-Id, and on requests
- * Plankton-Deadline-Ms (what is left of the caller's deadline). An error reply is a problem document
- * with the header Plankton-Error: <code>.
+ * A bus connects in the background and reconnects for ever, with jittered waits of 50 ms to 1 s;
+ * while it is not connected, calls fail at once with ERR_UPSTREAM_UNAVAILABLE and nothing is
+ * buffered. What was served, consumed or declared is set up again on each new connection.
  *
- * Threads: any. Handlers run on a bounded pool of threads of the bus.
+ * Messages are JSON. Each carries traceparent and X-Request-Id of the sender's current trace, which
+ * becomes the current one of the handler; requests carry Plankton-Deadline-Ms, what is left of the
+ * caller's deadline when it sends. An error reply is a problem document (RFC 9457) with the header
+ * Plankton-Error: <code>.
+ *
+ * Errors: ERR_UPSTREAM_UNAVAILABLE (not connected, connection lost, no one listens),
+ * ERR_UPSTREAM_TIMEOUT, ERR_CANCELLED, ERR_OVERLOADED (too many requests under way), BUS_FAILED
+ * (NATS refused, or a message that nobody should have sent).
+ *
+ * Threads: any may call anything; bus_close() and bus_consumer_stop() by the owner, not from a
+ * handler. Calls with a ctx block until they are done or the ctx ends, and for 30 s at most; the
+ * others do not block unless they say so. A full socket holds up a sender for 2 s at most, and then
+ * the connection is given up.
+ *
+ * Footprint: no thread of NATS before bus_open(), then five (of nats.c), one that keeps the
+ * connection, one per consumer, and with the first bus_serve() those of the handlers.
  */
 #ifndef BUS_BUS_H
 #define BUS_BUS_H
@@ -16,7 +30,6 @@
 #include <stdint.h>
 
 #include <base/arena.h>
-#include <base/buf.h>
 #include <base/macros.h>
 #include <conc/ctx.h>
 #include <err/err.h>
@@ -27,40 +40,55 @@
 #include <bus/kinds.def>
 #undef X
 
+/* Bytes of one message's content, and at most what the server takes (max_payload). */
+#define BUS_MESSAGE_MAX ((size_t)1024 * 1024)
+
 struct bus;
 
 struct bus_options {
-    const char *url;        /* nats://host:port[,nats://...], tls:// */
-    const char *creds_file; /* NULL: none */
-    const char *name;       /* the service: connection name and queue group */
-    size_t handler_threads; /* 0: 8 */
-    size_t handler_queue;   /* requests that may wait; 0: 256; further ones get ERR_OVERLOADED */
-    struct metrics *metrics;
+    const char *url; /* nats://host:port or tls://host:port, several with commas */
+    const char
+        *creds_file;  /* JWT and seed as `nsc` writes them, read at each connect; NULL: none */
+    const char *name; /* the service: connection name and queue group */
+    size_t handler_threads;  /* 0: 8 */
+    size_t handler_queue;    /* requests that may wait; 0: 256; further ones get ERR_OVERLOADED */
+    struct metrics *metrics; /* NULL: none; else alive until bus_close() */
 };
 
-/* Never fails because the server is away. */
+/* Copies the options and returns before anything was connected: never fails because the server is
+ * away. Certificates of tls:// are verified against the system's. */
 struct err *bus_open(const struct bus_options *options, struct bus **out_bus) MUST_CHECK;
-bool bus_is_connected(const struct bus *bus);
+bool bus_is_connected(struct bus *bus);
+/* NULL when connected, else ERR_UPSTREAM_UNAVAILABLE with the reason (readiness). */
+struct err *bus_check(struct bus *bus) MUST_CHECK;
 /* Waits until connected or the ctx ends. */
 struct err *bus_wait(struct bus *bus, struct ctx *ctx) MUST_CHECK;
-/* Stops taking requests and messages, finishes those begun, flushes; then bus_close(). */
+/* The server gets no more requests and events for us, those that came are worked on, and everything
+ * sent has reached the server. Blocks, for timeout_ms at most; then the ctx of every handler is
+ * cancelled, which ERR_UPSTREAM_TIMEOUT tells of. Requests and events can be sent until
+ * bus_close().
+ */
 struct err *bus_drain(struct bus *bus, int64_t timeout_ms) MUST_CHECK;
+/* Consumers are stopped before. Cancels the handlers that still run and waits for them. */
 void bus_close(struct bus *bus);
 DEFINE_CLEANUP(struct bus *, bus_close);
 
 /* --- request/reply --- */
-/* Sends *in (described by in_model) and reads the reply into *out; out_model NULL: the reply's content is
- * ignored. kinds (NULL-ended, may be NULL): the error kinds that the other side may answer with. No one
- * listens: ERR_UPSTREAM_UNAVAILABLE. */
+
+/* Sends *in (described by in_model; NULL: an empty object) and reads the reply into *out, its
+ * variable parts into the arena; out_model NULL: the reply's content is ignored. kinds (NULL-ended,
+ * may be NULL): the error kinds that the other side may answer with, beside the general ones. On
+ * error *out is untouched. */
 struct err *bus_request(struct bus *bus, struct ctx *ctx, const char *subject,
                         const struct model *in_model, const void *in, const struct model *out_model,
                         struct arena *arena, void *out, const struct err_kind *const *kinds)
     MUST_CHECK;
 
-/* A request to answer: *in is in the arena, *out is to be filled. */
+/* A request to answer: *in is in the arena, *out is zeroed and to be filled. All of it is the
+ * handler's until it returns. */
 struct bus_call {
     const char *subject;
-    struct ctx *ctx; /* the caller's deadline */
+    struct ctx *ctx; /* the caller's deadline (10 s if it has none); cancelled by bus_close() */
     struct arena *arena;
     const void *in;
     void *out;
@@ -70,54 +98,83 @@ struct bus_call {
 /* One row per subject; a service's table is what an AsyncAPI document is made of. */
 struct bus_method {
     const char *subject;
+    /* May block; runs on one of the handler threads. A request whose deadline has passed before its
+     * turn comes is dropped. An error with a status of 500 or more is logged here. */
     struct err *(*handle)(struct bus_call *call);
-    const struct model *in;
-    const struct model *out; /* NULL: empty object */
+    const struct model *in;  /* NULL: the content is ignored and call->in is NULL */
+    const struct model *out; /* NULL: an empty object */
     const char *doc;
 };
 
-/* Queue-subscribes each row under the service's name. Survives reconnects. */
+/* Subscribes to each row in the queue group of the service's name, so that its replicas share the
+ * work. methods are borrowed until bus_close(). Not by two threads at once. */
 struct err *bus_serve(struct bus *bus, const struct bus_method *methods, size_t count, void *state)
     MUST_CHECK;
 
 /* --- events --- */
+
 struct bus_stream {
     const char *name;     /* "USERS" */
     const char *subjects; /* "users.v1.events.>" */
     int64_t max_age_s;    /* 0: kept until max_bytes */
-    int64_t max_bytes;    /* 0: 256 MiB */
+    int64_t max_bytes;    /* 0: 256 MiB; the oldest events make room */
 };
-/* Creates or updates. */
+/* Creates the stream, or updates these properties of it; others, such as its replicas, stay as the
+ * operator has set them. */
 struct err *bus_ensure_stream(struct bus *bus, struct ctx *ctx, const struct bus_stream *stream)
     MUST_CHECK;
-/* Published and acknowledged by JetStream; msg_id (Nats-Msg-Id) makes repeats harmless. */
+/* Has bus_ensure_stream() done on every new connection, until it succeeds, so that a publisher
+ * survives a server that comes late or without its data. At most 8; borrowed until bus_close(). */
+struct err *bus_declare_stream(struct bus *bus, const struct bus_stream *stream) MUST_CHECK;
+/* Returns when JetStream has stored the event. msg_id (Nats-Msg-Id; NULL: none) makes a repetition
+ * within two minutes harmless. No stream has the subject: ERR_UPSTREAM_UNAVAILABLE. */
 struct err *bus_publish(struct bus *bus, struct ctx *ctx, const char *subject, const char *msg_id,
                         const void *bytes, size_t len) MUST_CHECK;
 
+/* Borrowed until the handler returns. */
 struct bus_event {
     const char *subject;
     const char *msg_id; /* "" when there is none */
-    const void *bytes;
+    const char *bytes;  /* NUL-terminated */
     size_t len;
     uint64_t stream_sequence;
     uint64_t deliveries; /* 1 the first time */
-    struct ctx *ctx;
+    struct ctx *ctx;     /* ends after ack_wait_ms, or when the consumer is stopped */
     void *state;
 };
 
 struct bus_consumer_options {
     const char *stream;
-    const char *durable; /* durable name; NULL: ephemeral, from the start of the stream */
-    const char *filter;  /* subject filter */
-    int64_t ack_wait_ms; /* 0: 30 s */
-    int max_deliver;     /* 0: 10; back-off between deliveries grows from 1 s to 60 s */
+    const char *durable; /* shared by the replicas of a service; NULL: ephemeral, see below */
+    const char *filter;  /* subjects, with * and >; NULL: all of the stream */
+    int64_t
+        ack_wait_ms; /* an event is delivered again after that long without an answer; 0: 30 s */
+    int64_t retry_min_ms; /* before a second delivery; doubles each time; 0: 1 s */
+    int64_t retry_max_ms; /* 0: 60 s */
+    int max_deliver;      /* 0: 10; see below */
 };
-/* handle: NULL acknowledges; an error has the event delivered again later. One event at a time, in order.
- * Started once connected, started again after a loss of the server. */
+
+/*
+ * Has handle called for each event of the stream, one at a time and in order: the next one comes
+ * when this one is acknowledged, whichever replica had it. NULL acknowledges. An error has the
+ * event delivered again after the back-off, for ever when it is retryable (the database is away);
+ * one that is not is logged and dropped at the max_deliver-th delivery, since it would hold up the
+ * rest. An acknowledgement is kept until the server has confirmed it. Every event is delivered at
+ * least once: a handler keeps the ids that it has handled, in the transaction of its effect.
+ *
+ * An ephemeral consumer gives this process alone all events from the beginning of the stream. It
+ * goes on where it was after a loss of the connection, and from the beginning when the server has
+ * lost the stream and made a new one. Its events are not acknowledged: an error has it go back to
+ * the event after the back-off.
+ *
+ * It starts when the server is there and has the stream, and goes on after any loss. The options'
+ * strings are borrowed until bus_consumer_stop().
+ */
 struct bus_consumer;
 struct err *bus_consume(struct bus *bus, const struct bus_consumer_options *options,
                         struct err *(*handle)(const struct bus_event *event), void *state,
                         struct bus_consumer **out_consumer) MUST_CHECK;
+/* Cancels the ctx of a handler that runs, waits for it, and frees. */
 void bus_consumer_stop(struct bus_consumer *consumer);
 DEFINE_CLEANUP(struct bus_consumer *, bus_consumer_stop);
 

@@ -1,0 +1,34 @@
+/* A consumer, as its thread (consumer.c) and the settling of events (settle.c) see it. */
+#ifndef BUS_CONSUMER_H
+#define BUS_CONSUMER_H
+
+#include "internal.h"
+
+#include <conc/chan.h>
+
+struct bus_consumer {
+    struct bus *bus;
+    struct bus_consumer_options options; /* with the defaults filled in */
+    struct err *(*handle)(const struct bus_event *event);
+    void *state;
+    struct metric *handled, *retried, *dropped; /* NULL: none */
+    pthread_t thread;
+    struct ctx ctx;        /* of the handler; child of bus->work */
+    struct ctx taking;     /* ends when no further event is to be begun; child of bus->taking */
+    struct list_node node; /* bus->consumers, while the thread runs; bus's lock */
+
+    /* The thread's own. */
+    struct chan *inbox; /* of the present session */
+    char inbox_subject[BUS_SUBJECT_TEXT];
+    struct bus_subscription subscription;
+    uint64_t next_sequence;  /* ephemeral: the first event that was not handled */
+    uint64_t tries;          /* ephemeral: of that event */
+    char stream_created[64]; /* ephemeral: the stream that next_sequence is about */
+};
+
+/* Handles one event and tells the server what became of it. An error ends the session. */
+struct err *bus_settle_event(struct bus_consumer *consumer, natsMsg *message) MUST_CHECK;
+/* Gives an event back that was not begun, so that it need not wait for ack_wait_ms. */
+void bus_return_event(struct bus_consumer *consumer, natsMsg *message);
+
+#endif
