@@ -43,8 +43,11 @@ struct err *bootstrap_admin(struct ctx *ctx, void *data)
         if (!err_is(e, &ERR_UPSTREAM_UNAVAILABLE) && !ctx_is_done(ctx))
             slog_warn("the bootstrap admin could not be made; trying again", SLOG_ERR(e));
         err_free(e);
-        if (!ctx_sleep(ctx, pause_ms))
+        struct err *over = ctx_sleep(ctx, pause_ms);
+        if (over) {
+            err_free(over);
             return NULL;
+        }
         pause_ms = MIN(pause_ms * 2, RETRY_MAX_MS);
     }
 }

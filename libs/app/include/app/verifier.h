@@ -33,6 +33,8 @@ struct err *app_verifier_check(struct app_verifier *verifier, const char *token,
                                struct jose_claims *out_claims) MUST_CHECK;
 /* Changes whenever the key set does: results cached under another epoch are void. */
 uint64_t app_verifier_epoch(const struct app_verifier *verifier);
+/* What handlers are told of the claims of a token. */
+void app_identity(const struct jose_claims *claims, struct http_identity *out_identity);
 /* For http_server_options. */
 struct http_authenticator app_verifier_authenticator(struct app_verifier *verifier);
 
