@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""./dev bench [footprint|http]: measures the release build and writes docs/benchmarks.md.
+
+Figures of one run are compared with one another, never with those of another machine: the peer runs
+beside ours, in turn. CPU time is the process's own (utime + stime), so a busy machine disturbs it
+little.
+"""
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build/release"
+os.environ["PLANKTON_BIN"] = str(BUILD / "bin")
+sys.path.insert(0, str(ROOT / "tests/system"))
+import harness  # noqa: E402
+
+PAGE = ROOT / "docs/benchmarks.md"
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def rss_mib(pid):
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) / 1024
+
+
+def pss_mib(pid):
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(re.search(r"Pss:\s+(\d+) kB", rollup).group(1)) / 1024
+
+
+def cpu_seconds(pid):
+    """Of all threads; from the scheduler's nanoseconds where the kernel has them."""
+    total = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            total += int((task / "schedstat").read_text().split()[0])
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    if total:
+        return total / 1e9
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def ready_after_ms(service):
+    """From before fork to the first /readyz 200, asked on the port that it will have."""
+    host, port = service.admin.rsplit(":", 1)
+    request = f"GET /readyz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+    started = time.perf_counter()
+    service.process = harness.Process(service.name, [harness.BIN / service.name], env=service.env)
+    while True:
+        try:
+            if b" 200 " in harness.raw(service.admin, request).split(b"\r\n", 1)[0]:
+                return (time.perf_counter() - started) * 1000
+        except ConnectionRefusedError:
+            pass
+        if time.perf_counter() - started > 10:
+            raise harness.Failure(f"{service.name} did not get ready:\n{service.process.log()}")
+
+
+def footprint():
+    mesh = harness.Mesh(gateway_env={"WORKERS": str(os.cpu_count())})
+    try:
+        mesh.login(mesh.register()["email"])
+        rows = []
+        for service in (mesh.users, mesh.auth, mesh.gateway):
+            times, memory = [], []
+            for _ in range(7):
+                service.process.stop()
+                times.append(ready_after_ms(service))
+                time.sleep(1)  # what is allocated at start has been given back
+                memory.append((rss_mib(service.process.child.pid),
+                               pss_mib(service.process.child.pid)))
+            binary = (harness.BIN / service.name).stat().st_size / 1024
+            rows.append((service.name, statistics.median(times), max(times),
+                         statistics.median(m[0] for m in memory),
+                         statistics.median(m[1] for m in memory), binary))
+            print(f"{service.name}: ready after {rows[-1][1]:.1f} ms, RSS {rows[-1][3]:.1f} MiB",
+                  flush=True)
+    finally:
+        mesh.close()
+    lines = ["Start: from before `fork` to the first `/readyz` 200, database and NATS being there; "
+             "median and maximum of 7. Memory: 1 s after the start, median of 7; RSS counts the "
+             "pages of shared libraries in full, PSS by share. The binary is linked to Debian's "
+             "shared libraries.", "",
+             "| service | start, median | start, max | RSS | PSS | binary |", "|---|---|---|---|---|---|"]
+    lines += [f"| {name} | {median:.1f} ms | {worst:.1f} ms | {rss:.1f} MiB | {pss:.1f} MiB | "
+              f"{size:.0f} KiB |" for name, median, worst, rss, pss, size in rows]
+    return lines
+
+
+def wrk(url, seconds, connections=64):
+    """Requests that were answered; anything but 2xx is a failure of the benchmark."""
+    done = subprocess.run(
+        ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", url],
+        check=True, capture_output=True, text=True).stdout
+    if "Non-2xx" in done or "Socket errors" in done:
+        raise harness.Failure(f"wrk saw failures:\n{done}")
+    return int(re.search(r"(\d+) requests in", done).group(1))
+
+
+def cpu_per_request_us(argv, seconds):
+    port = harness.free_port()
+    server = harness.Process(argv[0].name, ["taskset", "-c", "0", *argv, f"127.0.0.1:{port}"])
+    try:
+        url = f"http://127.0.0.1:{port}/hello/world"
+        address = f"127.0.0.1:{port}"
+
+        def answers():
+            try:
+                return harness.call(address, "GET", "/hello/world").status == 200
+            except OSError:
+                return False
+        harness.wait_until("the server answers", answers)
+        wrk(url, 1)
+        before = cpu_seconds(server.child.pid)
+        requests = wrk(url, seconds)
+        return (cpu_seconds(server.child.pid) - before) / requests * 1e6
+    finally:
+        server.stop()
+
+
+def http():
+    bench = BUILD / "libs/http"
+    contestants = {
+        "bare civetweb": [bench / "bench_civetweb_hello"],
+        "libs/http, access log off": [bench / "bench_http_hello"],
+        "libs/http, access log on": [bench / "bench_http_hello", "--access-log"],
+    }
+    figures = {name: [] for name in contestants}
+    for _ in range(5):
+        for name, argv in contestants.items():
+            figures[name].append(cpu_per_request_us(argv, 3))
+            print(f"{name}: {figures[name][-1]:.2f} us", flush=True)
+    lines = ["A JSON hello handler with a path parameter: CPU time of the server per request, 64 "
+             "kept-alive connections, server and wrk on a core each. Median of 5 runs in turn; the "
+             "ratio is the median of the ratios run by run.", "",
+             "| server | CPU per request | ratio to bare civetweb |", "|---|---|---|"]
+    base = figures["bare civetweb"]
+    for name, values in figures.items():
+        ratio = statistics.median(a / b for a, b in zip(values, base))
+        lines.append(f"| {name} | {statistics.median(values):.1f} µs | {ratio:.2f} |")
+    return lines
+
+
+BENCHES = {"footprint": footprint, "http": http}
+
+
+def machine():
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return f"{os.cpu_count()} cores of {model.group(1) if model else 'an unknown processor'}"
+
+
+def write_section(name, lines):
+    """Between its two markers; the rest of the page is written by hand."""
+    begin, end = f"<!-- {name}: ./dev bench {name} -->", f"<!-- end of {name} -->"
+    text = PAGE.read_text()
+    before, rest = text.split(begin)
+    _, after = rest.split(end)
+    body = "\n".join([f"{date.today()}, {machine()}.", "", *lines])
+    PAGE.write_text(f"{before}{begin}\n{body}\n{end}{after}")
+
+
+def main():
+    names = sys.argv[1:] or list(BENCHES)
+    unknown = [name for name in names if name not in BENCHES]
+    if unknown:
+        sys.exit(f"bench: there is no '{unknown[0]}'; there are {', '.join(BENCHES)}")
+    if not shutil.which("wrk"):
+        sys.exit("bench: wrk is not installed (./dev bench installs it)")
+    for name in names:
+        print(f"== {name}")
+        lines = BENCHES[name]()
+        write_section(name, lines)
+        print("\n".join(lines))
+    print(f"\nwritten to {PAGE.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
