@@ -37,13 +37,14 @@ struct buf {
 void buf_deinit(struct buf *buf);
 DEFINE_CLEANUP_VALUE(struct buf, buf_deinit);
 
-/* Empties the buffer and clears a failure; keeps the memory. */
+/* Empties the buffer and clears a failure; keeps the memory, and does not wipe it. */
 void buf_reset(struct buf *buf);
 
 /* Each returns false when the buffer has failed, now or before. Nothing is appended in part. */
 bool buf_append(struct buf *buf, const void *bytes, size_t count);
 bool buf_append_str(struct buf *buf, const char *text);
 bool buf_append_char(struct buf *buf, char byte);
+/* What vsnprintf() cannot write at all counts as BUF_TOO_LARGE. */
 bool buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 bool buf_vprintf(struct buf *buf, const char *format, va_list args) PRINTF_LIKE(2, 0);
 /* Decimal, without printf's cost. */
@@ -74,7 +75,8 @@ static inline const char *buf_text(const struct buf *buf)
     return buf->data ? buf->data : "";
 }
 
-/* Hands over the content (free() it) and resets the buffer; NULL if it failed or out of memory. */
+/* Hands over the content (free() it) and leaves an empty buffer without memory; NULL if it failed
+ * or is out of memory now, and then it stays failed. */
 char *buf_take(struct buf *buf);
 
 #endif

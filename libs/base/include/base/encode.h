@@ -1,7 +1,8 @@
 /*
  * Base64url without padding (RFC 4648 section 5, as RFC 7515 uses it) and lower-case hex.
  * Decoding is strict: no padding, no line breaks, no unused bits set, so each value has one text.
- * Pure and thread-safe.
+ * Pure and thread-safe. Decoding takes a time that depends on the text: compare secrets as bytes
+ * with secret_equal(), never as text.
  */
 #ifndef BASE_ENCODE_H
 #define BASE_ENCODE_H

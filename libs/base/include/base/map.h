@@ -2,7 +2,9 @@
  * Hash map from byte strings to pointers: open addressing, SipHash-1-3 under a random key per
  * process (a client that chooses keys cannot choose collisions), bounded by max_entries.
  *
- * The map copies keys and never frees values. Threads: one at a time, or the owner's lock.
+ * The map copies keys and never frees values. A NULL value is kept, but map_get() cannot tell it
+ * from none. Memory grows by doubling, with a quarter of the slots free, and is given back by
+ * map_deinit() alone. Threads: one at a time, or the owner's lock.
  */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H

@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 /* From the kernel (getrandom). Never fails: a kernel without randomness ends the process, since
- * going on with predictable keys would be worse. */
+ * going on with predictable keys would be worse. Blocks at most once, early at boot, until the
+ * kernel has gathered some. */
 void random_bytes(void *out, size_t count);
 /* Uniform in [0, bound); 0 when bound is 0. Not for secrets alone: it is the same source. */
 uint32_t random_below(uint32_t bound);

@@ -1,7 +1,9 @@
 /*
  * UUIDs (RFC 9562). New ids are version 7: time-ordered, so that they index well, with 74 random
- * bits; ids made by one thread within one millisecond still sort in the order they were made.
- * Thread-safe.
+ * bits; ids made by one thread sort in the order they were made, within a millisecond and when the
+ * clock is set back too. An id is hard to guess but no secret: it tells when it was made.
+ *
+ * Thread-safe, and safe after fork(). Takes one getrandom() call; fails never (see random_bytes()).
  */
 #ifndef BASE_UUID_H
 #define BASE_UUID_H
