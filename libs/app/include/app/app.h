@@ -1,6 +1,6 @@
 /*
- * The life of a service process: flags, settings, signals, readiness, ordered start and drain, admin
- * endpoints.
+ * The life of a service process: subcommands, settings, signals, readiness, ordered start and
+ * drain, admin endpoints.
  *
  *     int main(int argc, char **argv)
  *     {
@@ -8,14 +8,30 @@
  *     }
  *
  * Subcommands: serve (default), migrate [--status], config, healthcheck, openapi, version, help.
+ * Exit status: 0; 1 for a failure, a second signal and an unhealthy process; 2 for a wrong command
+ * or wrong settings, all of which one message lists.
  *
- * serve: settings are loaded (every mistake in one message, exit 2); logs begin; the admin listener
- * answers /livez, /readyz, /metrics, /version; database and bus are opened (both may be away: the process
- * stays unready and keeps trying); migrations run once the database answers; start() runs; the
- * listener opens; ready. SIGTERM or SIGINT: /readyz 503, lame duck, listener closes, requests drain, stop(),
- * bus drains, database closes, exit 0. A second signal exits at once with 1.
+ * serve, in this order:
+ *   1. settings are loaded, logs begin, database, bus and verifier are opened; none of them need be
+ *      there yet, and what is away is tried for ever;
+ *   2. the admin listener (ADMIN_ADDR) answers /livez, /readyz, /metrics, /version;
+ *   3. migrations run as soon as the database answers. A database that is wrong (SQL_SCHEMA_NEWER,
+ * a changed migration) ends the process;
+ *   4. start() builds the service, its bus methods are served, the listener (LISTEN_ADDR) opens;
+ *   5. ready: /readyz is 200 while database, bus, verifier and ready() are fine, else 503 with a
+ * reason for each that is not. SIGTERM or SIGINT, in this order:
+ *   1. runtime->ctx ends, /readyz turns 503 (/livez stays 200), lame_duck();
+ *   2. for SHUTDOWN_LAME_DUCK_MS everything is served as before, with Connection: close;
+ *   3. the listener closes, requests in flight finish, then the bus drains; both together within
+ *      SHUTDOWN_DRAIN_MS, and what takes longer is cancelled;
+ *   4. stop(); bus and database close, the admin listener last; exit 0.
+ * A second signal ends the process at once.
  *
- * Threads: app_run() is main's; hooks run on its thread.
+ * The addresses that were chosen are logged ("listening", with "address"), so that LISTEN_ADDR and
+ * ADMIN_ADDR may have port 0.
+ *
+ * Threads: app_run() is main's, called before any thread is started; the hooks run on its thread
+ * but for ready(), which any thread may call.
  */
 #ifndef APP_APP_H
 #define APP_APP_H
@@ -29,15 +45,16 @@
 #include <sql/migrate.h>
 #include <sql/sql.h>
 
-/* The shared settings of design section 5; rows in app_settings_table. */
+/* The shared settings of design section 5. Those that a service has no use for (app->needs) are not
+ * read and are NULL or 0. */
 struct app_settings {
     char *listen_addr;
     char *admin_addr;
     char *database_url;
     char *nats_url;
-    char *nats_creds_file;
-    int log_level;  /* enum slog_level */
-    int log_format; /* enum slog_format */
+    char *nats_creds_file; /* NULL: none */
+    int log_level;         /* enum slog_level */
+    int log_format;        /* enum slog_format */
     bool access_log;
     int64_t lame_duck_ms;
     int64_t drain_ms;
@@ -47,55 +64,64 @@ struct app_settings {
     char *token_issuer, *token_audience;
 };
 
+/* The tables of the above, ended by NULL: what docs/configuration.md is made from. */
+extern const struct cfg_table *const app_settings_tables[];
+
 /* A running service, as its hooks see it. Parts that the app did not ask for are NULL. */
 struct app_runtime {
     const struct app_settings *settings;
-    void *own_settings; /* the struct that .settings describes */
+    const void *own_settings; /* the struct that .settings describes */
     struct metrics *metrics;
     struct sql_db *db;
     struct bus *bus;
-    struct http_client *client;
+    struct http_client *client; /* with APP_VERIFIER */
     struct app_verifier *verifier;
     struct ctx *ctx; /* ends when the process is told to stop */
-    void *state;     /* set by start(), given to handlers as http_state() */
+    void *state;     /* set by start(), given to handlers as http_state() and to methods */
 };
 
 enum app_needs {
-    APP_DATABASE = 1, /* opens DATABASE_URL, runs the migrations */
-    APP_BUS = 2,      /* connects to NATS_URL */
-    APP_VERIFIER = 4, /* access tokens are checked against AUTH_JWKS_URL */
+    APP_DATABASE = 1,     /* opens DATABASE_URL, runs the migrations */
+    APP_BUS = 2,          /* connects to NATS_URL */
+    APP_VERIFIER = 4,     /* access tokens are checked against AUTH_JWKS_URL */
     APP_OWN_LISTENER = 8, /* the service listens itself (gateway); .routes is unused */
 };
 
 struct app {
-    const char *name;        /* "users" */
-    const char *listen_addr; /* defaults of LISTEN_ADDR and ADMIN_ADDR; NULL: 127.0.0.1:8080, :9090 */
-    const char *admin_addr;
-    const char *database_url; /* default of DATABASE_URL */
-    unsigned needs;          /* enum app_needs */
+    const char *name;         /* "users" */
+    const char *listen_addr;  /* default of LISTEN_ADDR; NULL: 127.0.0.1:8080 */
+    const char *admin_addr;   /* default of ADMIN_ADDR; NULL: 127.0.0.1:9090 */
+    const char *database_url; /* default of DATABASE_URL; NULL: it must be set */
+    unsigned needs;           /* enum app_needs */
     struct route_table routes;
     const struct sql_migrations *migrations; /* NULL: none */
-    const struct cfg_table *settings; /* the service's own settings */
-    size_t settings_size;             /* bytes of their struct */
+    const struct cfg_table *settings;        /* the service's own; NULL: none */
+    size_t settings_size;                    /* bytes of their struct */
+    /* Mistakes that no single setting has; CFG_INVALID. NULL: none. */
+    struct err *(*check)(const struct app_settings *settings, const void *own_settings);
     /* Builds the service (the composition root); *out_state goes to the handlers. The database is
-     * migrated and answering; the bus may not be connected yet. */
+     * migrated and answering; the bus may not be connected yet. An error ends the process. */
     struct err *(*start)(struct app_runtime *runtime, void **out_state);
-    /* After start: subscriptions and background work, once the bus is there. */
-    const struct bus_method *methods;
+    const struct bus_method *methods; /* served after start(), with its state */
     size_t method_count;
-    /* Further condition of readiness; NULL when fine. Called by /readyz, must not block long. */
+    const struct bus_stream *streams; /* declared: there before anything is published to them */
+    size_t stream_count;
+    /* A further condition of readiness, asked after start(); NULL when fine. At each /readyz, so it
+     * must not block long. */
     struct err *(*ready)(struct app_runtime *runtime);
-    /* SIGTERM has come: begin the lame duck (gateway: Connection: close). */
+    /* SIGTERM has come: begin the lame duck (APP_OWN_LISTENER: Connection: close). */
     void (*lame_duck)(struct app_runtime *runtime);
     /* Stop listening and finish what is in flight within drain_ms (APP_OWN_LISTENER). */
     void (*drain)(struct app_runtime *runtime, int64_t drain_ms);
-    /* Frees what start() made. */
+    /* Frees what start() made. No request and no bus method runs any more; the bus still sends. */
     void (*stop)(struct app_runtime *runtime);
-    /* Overrides the verifier: auth checks tokens with its own keys. */
+    /* Overrides the verifier: auth checks tokens with its own keys. After start(). */
     struct http_authenticator (*authenticator)(struct app_runtime *runtime);
 };
 
+/* What main() returns. */
 int app_run(int argc, char **argv, const struct app *app);
+/* "0.1.0" */
 const char *app_version(void);
 
 #endif

@@ -1,9 +1,11 @@
 /*
- * Checks access tokens against the key set at AUTH_JWKS_URL, which a thread of its own fetches at start,
- * every 5 minutes, and when a token names an unknown key (at most every 10 s). Keys that are known stay
- * in use while the URL is away.
+ * Checks access tokens against the key set at AUTH_JWKS_URL (RFC 7517), which a thread of its own
+ * fetches at start, every 5 minutes, and when a token names an unknown key (at most every 10 s).
+ * While it cannot be had, the keys that are known stay in use and it is tried again after 50 ms,
+ * then after twice that each time, to 5 s.
  *
- * Threads: any. app_verifier_check() and app_verifier_keys() never block and make no request.
+ * Threads: any; app_verifier_free() by the owner when no one else uses it. Only app_verifier_free()
+ * blocks; nothing but the thread makes a request.
  */
 #ifndef APP_VERIFIER_H
 #define APP_VERIFIER_H
@@ -15,27 +17,31 @@
 
 struct app_verifier;
 
+/* The strings are copied. */
 struct app_verifier_options {
     const char *jwks_url;
     const char *issuer, *audience;
-    struct http_client *client; /* borrowed */
+    struct http_client *client; /* borrowed until app_verifier_free() */
 };
 
+/* Begins to fetch, and does not wait for it. */
 struct err *app_verifier_new(const struct app_verifier_options *options,
                              struct app_verifier **out_verifier) MUST_CHECK;
 void app_verifier_free(struct app_verifier *verifier);
 DEFINE_CLEANUP(struct app_verifier *, app_verifier_free);
 
-/* Whether keys have been fetched. */
-bool app_verifier_is_ready(const struct app_verifier *verifier);
-/* ERR_UPSTREAM_UNAVAILABLE while there are no keys at all. */
+/* NULL when keys have been fetched, else ERR_UPSTREAM_UNAVAILABLE with the reason (readiness). */
+struct err *app_verifier_ready(struct app_verifier *verifier) MUST_CHECK;
+/* The errors of jose_token_verify(), with 30 s of clock skew; ERR_UPSTREAM_UNAVAILABLE while there
+ * are no keys at all. */
 struct err *app_verifier_check(struct app_verifier *verifier, const char *token, size_t len,
                                struct jose_claims *out_claims) MUST_CHECK;
 /* Changes whenever the key set does: results cached under another epoch are void. */
 uint64_t app_verifier_epoch(const struct app_verifier *verifier);
-/* What handlers are told of the claims of a token. */
-void app_identity(const struct jose_claims *claims, struct http_identity *out_identity);
-/* For http_server_options. */
+/* For http_server_options. Borrows the verifier. */
 struct http_authenticator app_verifier_authenticator(struct app_verifier *verifier);
+
+/* Who the token speaks of, as handlers see it. */
+void app_identity(const struct jose_claims *claims, struct http_identity *out_identity);
 
 #endif
