@@ -78,6 +78,7 @@ static void *run_task(void *data)
 static struct err *start_task(struct group *group, struct task *task,
                               struct err *(*run)(struct ctx *ctx, void *data), void *data)
 {
+    TRY(ctx_check(&group->ctx));
     if (task->state == TASK_ENDED)
         pthread_join(task->thread, NULL); /* it has given up the lock and is at its end */
     *task = (struct task){.group = group, .run = run, .data = data};
@@ -96,9 +97,7 @@ struct err *group_go(struct group *group, struct err *(*run)(struct ctx *ctx, vo
     pthread_mutex_lock(&group->lock);
     while (!(task = find_place(group)) && ctx_wait(&wait))
         ;
-    struct err *e = ctx_check(&group->ctx);
-    if (!e)
-        e = start_task(group, task, run, data);
+    struct err *e = task ? start_task(group, task, run, data) : ctx_check(&group->ctx);
     pthread_mutex_unlock(&group->lock);
     ctx_wait_end(&wait);
     return e;

@@ -84,7 +84,7 @@ static struct err *read_header(const struct jose_keys *keys, const char *typ, st
     const char *given_typ = json_string(json_get(header, "typ"));
     if (typ && (!given_typ || !is_same_type(given_typ, typ)))
         return invalid("the token is of another type");
-    const struct jose_key *key;
+    const struct jose_key *key = NULL;
     TRY(find_key(keys, json_get(header, "kid"), &key));
     const char *alg = json_string(json_get(header, "alg"));
     if (!alg || !str_equal(alg, key->info->name))

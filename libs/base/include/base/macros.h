@@ -17,6 +17,7 @@
 
 #define _cleanup_(function)     __attribute__((cleanup(function##_p)))
 #define MUST_CHECK              __attribute__((warn_unused_result))
+#define NEVER_NULL              __attribute__((returns_nonnull))
 #define PRINTF_LIKE(text, args) __attribute__((format(printf, text, args)))
 
 /* For a destructor that takes a pointer: DEFINE_CLEANUP(struct user *, user_free); */

@@ -71,17 +71,17 @@ const struct err_kind *err_kind_find(const struct err_kind *const *kinds, const 
 #define ERR_MESSAGE_MAX 1024
 
 struct err *err_new(const struct err_kind *kind, const char *format, ...)
-    MUST_CHECK PRINTF_LIKE(2, 3);
+    MUST_CHECK NEVER_NULL PRINTF_LIKE(2, 3);
 struct err *err_vnew(const struct err_kind *kind, const char *format, va_list args)
-    MUST_CHECK PRINTF_LIKE(2, 0);
+    MUST_CHECK NEVER_NULL PRINTF_LIKE(2, 0);
 /* For a message of several lines that was composed elsewhere: taken as it stands, cut between two
  * characters to ERR_TEXT_MAX bytes. */
 #define ERR_TEXT_MAX 16384
-struct err *err_new_text(const struct err_kind *kind, const char *text) MUST_CHECK;
+struct err *err_new_text(const struct err_kind *kind, const char *text) MUST_CHECK NEVER_NULL;
 /* kind from errno: ENOMEM is err_oom(), ETIMEDOUT ERR_UPSTREAM_TIMEOUT, ECONNREFUSED and its like
  * ERR_UPSTREAM_UNAVAILABLE, all else ERR_INTERNAL. The message ends with the errno's text. */
-struct err *err_errno(int errnum, const char *format, ...) MUST_CHECK PRINTF_LIKE(2, 3);
-struct err *err_oom(void) MUST_CHECK;
+struct err *err_errno(int errnum, const char *format, ...) MUST_CHECK NEVER_NULL PRINTF_LIKE(2, 3);
+struct err *err_oom(void) MUST_CHECK NEVER_NULL;
 
 /* Adds context; kind and detail stay. NULL stays NULL. Takes cause, even when it fails. */
 struct err *err_wrap(struct err *cause, const char *format, ...) MUST_CHECK PRINTF_LIKE(2, 3);
