@@ -49,7 +49,8 @@ cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH PLANKTON_ROOT)
 if(BUILD_TESTING)
   find_library(PLANKTON_CMOCKA cmocka REQUIRED)
   # Linked into every test program: <alloc_fail.h>.
-  add_library(plankton_test_support OBJECT "${PLANKTON_ROOT}/tests/support/alloc_fail.c")
+  add_library(plankton_test_support OBJECT "${PLANKTON_ROOT}/tests/support/alloc_fail.c"
+    "${PLANKTON_ROOT}/tests/support/nats_server.c")
   # Across files the compiler would find that malloc() cannot see what alloc_fail_after() sets.
   set_target_properties(plankton_test_support PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF)
   target_include_directories(plankton_test_support INTERFACE "${PLANKTON_ROOT}/tests/support")

@@ -1,0 +1,100 @@
+#include "process.h"
+
+#include <app/verifier.h>
+#include <base/secret.h>
+#include <slog/slog.h>
+
+#define RETRY_MIN_MS 50
+#define RETRY_MAX_MS 2000
+
+/* --- opening --- */
+
+struct err *app_open_database(struct process *process)
+{
+    const struct app_settings *settings = &process->settings.shared;
+    const struct sql_options options = {
+        .url = settings->database_url,
+        .max_open = (size_t)settings->db_max_open,
+        .max_idle = (size_t)settings->db_max_idle,
+        .metrics = process->runtime.metrics,
+    };
+    return err_wrap(sql_open(&options, &process->runtime.db), "DATABASE_URL");
+}
+
+static struct err *open_bus(struct process *process)
+{
+    const struct app *app = process->app;
+    const struct bus_options options = {
+        .url = process->settings.shared.nats_url,
+        .creds_file = process->settings.shared.nats_creds_file,
+        .name = app->name,
+        .metrics = process->runtime.metrics,
+    };
+    TRY(bus_open(&options, &process->runtime.bus));
+    for (size_t i = 0; i < app->stream_count; i++)
+        TRY(bus_declare_stream(process->runtime.bus, &app->streams[i]));
+    return NULL;
+}
+
+static struct err *open_verifier(struct process *process)
+{
+    TRY(http_client_new(&(struct http_client_options){0}, &process->runtime.client));
+    const struct app_verifier_options options = {
+        .jwks_url = process->settings.shared.auth_jwks_url,
+        .issuer = process->settings.shared.token_issuer,
+        .audience = process->settings.shared.token_audience,
+        .client = process->runtime.client,
+    };
+    return app_verifier_new(&options, &process->runtime.verifier);
+}
+
+struct err *app_open_parts(struct process *process)
+{
+    unsigned needs = process->app->needs;
+    TRY(metrics_new(&process->runtime.metrics));
+    if (needs & APP_DATABASE)
+        TRY(app_open_database(process));
+    if (needs & APP_BUS)
+        TRY(open_bus(process));
+    return needs & APP_VERIFIER ? open_verifier(process) : NULL;
+}
+
+void app_close_parts(struct process *process)
+{
+    struct app_runtime *runtime = &process->runtime;
+    app_verifier_free(TAKE(runtime->verifier));
+    http_client_free(TAKE(runtime->client));
+    bus_close(TAKE(runtime->bus));
+    sql_close(TAKE(runtime->db));
+    metrics_free(TAKE(runtime->metrics));
+}
+
+/* --- the database --- */
+
+static struct err *migrate(struct process *process)
+{
+    TRY(sql_ping(process->runtime.db, &process->ctx));
+    if (!process->app->migrations)
+        return NULL;
+    int applied = 0;
+    TRY(sql_migrate(process->runtime.db, &process->ctx, process->app->migrations, &applied));
+    if (applied > 0)
+        slog_info("database migrated", SLOG_I64("applied", applied));
+    return NULL;
+}
+
+struct err *app_prepare_database(struct process *process)
+{
+    int64_t delay_ms = RETRY_MIN_MS;
+    for (bool is_told = false;; is_told = true) {
+        struct err *e = migrate(process);
+        app_set_waiting_for(process, e);
+        if (!e || !err_is_retryable(e) || ctx_is_done(&process->ctx))
+            return e;
+        if (!is_told)
+            slog_warn("waiting for the database", SLOG_ERR(e));
+        err_free(e);
+        TRY(ctx_sleep(&process->ctx, delay_ms / 2 + random_below((uint32_t)delay_ms / 2 + 1)));
+        delay_ms = MIN(delay_ms * 2, RETRY_MAX_MS);
+    }
+}

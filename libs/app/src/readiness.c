@@ -1,0 +1,86 @@
+#include "process.h"
+
+#include <string.h>
+
+#include <app/verifier.h>
+#include <base/str.h>
+
+#define PING_MS 1000
+
+void app_set_waiting_for(struct process *process, const struct err *e)
+{
+    pthread_mutex_lock(&process->lock);
+    err_format(e, process->waiting_for, sizeof(process->waiting_for));
+    pthread_mutex_unlock(&process->lock);
+}
+
+/* Takes e; NULL writes nothing. */
+static void write_reason(struct json_writer *w, const char *what, struct err *e, bool *out_ready)
+{
+    if (!e)
+        return;
+    char text[ERR_LINE];
+    err_format(e, text, sizeof(text));
+    err_free(e);
+    json_write_name(w, what);
+    json_write_string(w, text);
+    *out_ready = false;
+}
+
+static struct err *check_process(struct process *process)
+{
+    switch (atomic_load(&process->phase)) {
+    case PHASE_STOPPING:
+        return err_new(&ERR_UPSTREAM_UNAVAILABLE, "stopping");
+    case PHASE_STARTING:
+        return err_new(&ERR_UPSTREAM_UNAVAILABLE, "starting");
+    case PHASE_SERVING:
+        break;
+    }
+    return NULL;
+}
+
+static struct err *check_database(struct process *process)
+{
+    char waiting_for[sizeof(process->waiting_for)];
+    pthread_mutex_lock(&process->lock);
+    memcpy(waiting_for, process->waiting_for, sizeof(waiting_for));
+    pthread_mutex_unlock(&process->lock);
+    if (waiting_for[0])
+        return err_new(&ERR_UPSTREAM_UNAVAILABLE, "%s", waiting_for);
+    _cleanup_(ctx_deinit) struct ctx ctx;
+    ctx_init(&ctx, NULL, PING_MS);
+    return sql_ping(process->runtime.db, &ctx);
+}
+
+static void write_reasons(struct process *process, struct json_writer *w, bool *out_ready)
+{
+    struct app_runtime *runtime = &process->runtime;
+    write_reason(w, "process", check_process(process), out_ready);
+    if (runtime->db)
+        write_reason(w, "database", check_database(process), out_ready);
+    if (runtime->bus)
+        write_reason(w, "bus", bus_check(runtime->bus), out_ready);
+    if (runtime->verifier)
+        write_reason(w, "keys", app_verifier_ready(runtime->verifier), out_ready);
+    if (process->app->ready && atomic_load(&process->phase) == PHASE_SERVING)
+        write_reason(w, "service", process->app->ready(runtime), out_ready);
+}
+
+void app_write_readiness(struct process *process, struct buf *out, bool *out_ready)
+{
+    bool is_ready = true;
+    _cleanup_(buf_deinit) struct buf reasons = BUF_INIT(out->max);
+    struct json_writer inner = JSON_WRITER(&reasons);
+    json_begin_object(&inner);
+    write_reasons(process, &inner, &is_ready);
+    json_end_object(&inner);
+    struct json_writer w = JSON_WRITER(out);
+    json_begin_object(&w);
+    json_write_name(&w, "ready");
+    json_write_bool(&w, is_ready);
+    json_write_name(&w, "reasons");
+    json_write_raw(&w, buf_text(&reasons), reasons.len);
+    json_end_object(&w);
+    *out_ready = is_ready;
+}

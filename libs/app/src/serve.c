@@ -1,0 +1,133 @@
+/* From the first signal handler to the last freed part: <app/app.h> tells the order. */
+#include "process.h"
+
+#include <app/verifier.h>
+#include <base/clock.h>
+#include <slog/slog.h>
+
+#define ADMIN_DRAIN_MS   1000
+#define BUS_DRAIN_MIN_MS 100
+#define HOUR_MS          3600000
+
+/* --- starting --- */
+
+static struct err *start_service(struct process *process)
+{
+    const struct app *app = process->app;
+    void *state = NULL;
+    if (app->start)
+        TRY(app->start(&process->runtime, &state));
+    process->runtime.state = state;
+    process->is_started = true;
+    if (app->method_count > 0)
+        TRY(bus_serve(process->runtime.bus, app->methods, app->method_count, state));
+    return NULL;
+}
+
+static struct err *start_listener(struct process *process)
+{
+    const struct app *app = process->app;
+    struct app_runtime *runtime = &process->runtime;
+    struct http_authenticator authenticator = {0};
+    if (app->authenticator)
+        authenticator = app->authenticator(runtime);
+    else if (runtime->verifier)
+        authenticator = app_verifier_authenticator(runtime->verifier);
+    const struct http_server_options options = {
+        .name = app->name,
+        .version = app_version(),
+        .address = process->settings.shared.listen_addr,
+        .tables = (const struct route_table[]){app->routes, {0}},
+        .state = runtime->state,
+        .threads = process->settings.shared.http_threads,
+        .access_log = process->settings.shared.access_log,
+        .metrics = runtime->metrics,
+        .authenticator = authenticator.check ? &authenticator : NULL,
+    };
+    TRY_WRAP(http_server_start(&options, &process->server), "LISTEN_ADDR=%s", options.address);
+    slog_info("listening", SLOG_STR("address", http_server_address(process->server)),
+              SLOG_I64("start_ms", clock_mono_ms() - process->began_ms));
+    return NULL;
+}
+
+static struct err *begin(struct process *process)
+{
+    TRY(app_open_parts(process));
+    TRY(app_start_admin(process));
+    if (process->runtime.db)
+        TRY(app_prepare_database(process));
+    TRY(start_service(process));
+    if (!(process->app->needs & APP_OWN_LISTENER))
+        TRY(start_listener(process));
+    atomic_store(&process->phase, PHASE_SERVING);
+    return NULL;
+}
+
+/* --- stopping --- */
+
+static void lame_duck(struct process *process)
+{
+    if (process->app->lame_duck)
+        process->app->lame_duck(&process->runtime);
+    if (process->server)
+        http_server_lame_duck(process->server);
+    err_free(ctx_sleep(NULL, process->settings.shared.lame_duck_ms));
+}
+
+static void drain(struct process *process)
+{
+    int64_t drain_ms = process->settings.shared.drain_ms;
+    int64_t until_ms = clock_mono_ms() + drain_ms;
+    if (process->is_started && process->app->drain)
+        process->app->drain(&process->runtime, drain_ms);
+    if (process->server)
+        http_server_stop(TAKE(process->server), drain_ms);
+    if (!process->runtime.bus)
+        return;
+    struct err *e =
+        bus_drain(process->runtime.bus, MAX(until_ms - clock_mono_ms(), BUS_DRAIN_MIN_MS));
+    if (e)
+        slog_warn("message bus not drained", SLOG_ERR(e));
+    err_free(e);
+}
+
+static void end(struct process *process)
+{
+    bool was_serving = atomic_exchange(&process->phase, PHASE_STOPPING) == PHASE_SERVING;
+    if (was_serving)
+        lame_duck(process);
+    drain(process);
+    /* Before stop(): /metrics and /readyz ask what it frees. */
+    if (process->admin)
+        http_server_stop(TAKE(process->admin), ADMIN_DRAIN_MS);
+    if (process->is_started && process->app->stop)
+        process->app->stop(&process->runtime);
+    app_close_parts(process);
+}
+
+static void wait_for_signal(struct process *process)
+{
+    while (!ctx_is_done(&process->ctx))
+        err_free(ctx_sleep(&process->ctx, HOUR_MS));
+}
+
+int app_serve(struct process *process)
+{
+    pthread_t watcher;
+    struct err *e = app_watch_signals(&process->ctx, &watcher);
+    bool is_watched = !e;
+    if (!e)
+        e = begin(process);
+    if (!e)
+        wait_for_signal(process);
+    /* A start that a signal broke off is no failure. */
+    int status = e && !ctx_is_done(&process->ctx) ? 1 : 0;
+    if (status != 0)
+        slog_error("cannot start", SLOG_ERR(e));
+    err_free(e);
+    end(process);
+    slog_info("stopped");
+    if (is_watched)
+        app_unwatch_signals(watcher);
+    return status;
+}
