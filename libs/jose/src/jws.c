@@ -32,19 +32,17 @@ static bool split(const char *token, size_t len, struct parts *out)
 
 static struct err *invalid(const char *detail)
 {
-    return err_new(&JOSE_INVALID_TOKEN, "%s", detail);
+    return err_new_text(&JOSE_INVALID_TOKEN, detail);
 }
 
 /* RFC 7515 section 4.1.9: "application/" may be left out; media types ignore case. */
-static bool is_same_type(const char *a, const char *b)
+static bool is_type(const char *given, const char *expected)
 {
     static const char prefix[] = "application/";
     const size_t skip = sizeof(prefix) - 1;
-    if (str_equal_nocase_n(a, prefix, skip))
-        a += skip;
-    if (str_equal_nocase_n(b, prefix, skip))
-        b += skip;
-    return str_equal_nocase(a, b);
+    if (str_equal_nocase_n(given, prefix, skip))
+        given += skip;
+    return str_equal_nocase(given, expected);
 }
 
 static struct err *find_key(const struct jose_keys *keys, const struct json_value *kid,
@@ -82,7 +80,7 @@ static struct err *read_header(const struct jose_keys *keys, const char *typ, st
     if (json_get(header, "crit") || json_get(header, "b64"))
         return invalid("the header asks for an extension");
     const char *given_typ = json_string(json_get(header, "typ"));
-    if (typ && (!given_typ || !is_same_type(given_typ, typ)))
+    if (typ && (!given_typ || !is_type(given_typ, typ)))
         return invalid("the token is of another type");
     const struct jose_key *key = NULL;
     TRY(find_key(keys, json_get(header, "kid"), &key));

@@ -90,9 +90,9 @@ DEFINE_CLEANUP(struct jose_keys *, jose_keys_unref);
 /* JWS compact serialisation of any payload. typ may be NULL: no such header. The key is private. */
 struct err *jose_sign(const struct jose_key *key, const char *typ, const void *payload, size_t len,
                       struct buf *out) MUST_CHECK;
-/* Checks the signature and gives the payload. typ NULL: any; else the header must have it
- * ("application/" and case aside). The header names its key by kid, or the set has exactly one.
- * JOSE_INVALID_TOKEN or JOSE_UNKNOWN_KEY, as below. */
+/* Checks the signature and gives the payload. typ (without "application/") must be that of the
+ * header, which may have it in full and in any case; NULL: any or none. The header names its key by
+ * kid, or the set has exactly one. JOSE_INVALID_TOKEN or JOSE_UNKNOWN_KEY, as below. */
 struct err *jose_verify(const struct jose_keys *keys, const char *typ, const char *token,
                         size_t len, struct buf *out_payload) MUST_CHECK;
 
