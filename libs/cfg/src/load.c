@@ -48,6 +48,8 @@ static void append_problem(struct buf *mistakes, const struct cfg_setting *setti
 static struct err *append_wrong_value(struct buf *mistakes, const struct cfg_setting *setting,
                                       const struct raw *raw, const struct buf *must_be)
 {
+    if (buf_status(must_be) == BUF_NO_MEMORY)
+        return err_oom();
     start_line(mistakes);
     buf_printf(mistakes, "%s=", setting->name);
     TRY(append_quoted(mistakes, setting, raw->text));
@@ -85,16 +87,11 @@ static struct err *load_setting(const struct cfg_setting *setting, char *const *
     return NULL;
 }
 
-static void *member_of(const struct cfg_binding *binding, const struct cfg_setting *setting)
-{
-    return (char *)binding->settings + setting->offset;
-}
-
 /* Gives the value to its member, which lets go of what it had. */
 static void store(const struct cfg_binding *binding, const struct cfg_setting *setting,
                   union value value)
 {
-    void *member = member_of(binding, setting);
+    void *member = (char *)binding->settings + setting->offset;
     if (cfg_type_is_text(setting->type)) {
         cfg_text_free(*(char **)member);
         *(char **)member = value.text;
@@ -107,8 +104,7 @@ static void store(const struct cfg_binding *binding, const struct cfg_setting *s
     }
 }
 
-/* Every setting of every table beside its value, while it is not sure that all of them are right.
- */
+/* Every setting of every table and its value, until all are known to be right. */
 struct draft {
     const struct cfg_binding *binding;
     const struct cfg_setting *setting;
@@ -127,7 +123,6 @@ static void drafts_deinit(struct drafts *drafts)
             cfg_text_free(drafts->items[i].value.text);
     free(drafts->items);
 }
-DEFINE_CLEANUP_VALUE(struct drafts, drafts_deinit);
 
 static struct err *drafts_init(struct drafts *drafts, const struct cfg_binding *bindings,
                                size_t count)
@@ -147,23 +142,36 @@ static struct err *drafts_init(struct drafts *drafts, const struct cfg_binding *
     return NULL;
 }
 
-struct err *cfg_load(const struct cfg_binding *bindings, size_t count, char *const *env)
+static struct err *drafts_load(struct drafts *drafts, char *const *env)
 {
-    _cleanup_(drafts_deinit) struct drafts drafts = {0};
     _cleanup_(buf_deinit) struct buf mistakes = BUF_INIT(ERR_TEXT_MAX);
-    TRY(drafts_init(&drafts, bindings, count));
-    for (size_t i = 0; i < drafts.count; i++)
-        TRY(load_setting(drafts.items[i].setting, env, &drafts.items[i].value, &mistakes));
+    for (size_t i = 0; i < drafts->count; i++)
+        TRY(load_setting(drafts->items[i].setting, env, &drafts->items[i].value, &mistakes));
     if (buf_status(&mistakes) == BUF_NO_MEMORY)
         return err_oom();
-    if (mistakes.len > 0)
-        return err_new_text(&CFG_INVALID, buf_text(&mistakes));
-    for (size_t i = 0; i < drafts.count; i++) {
-        const struct draft *draft = &drafts.items[i];
+    return mistakes.len > 0 ? err_new_text(&CFG_INVALID, buf_text(&mistakes)) : NULL;
+}
+
+static void drafts_store(struct drafts *drafts)
+{
+    for (size_t i = 0; i < drafts->count; i++) {
+        struct draft *draft = &drafts->items[i];
         store(draft->binding, draft->setting, draft->value);
+        if (cfg_type_is_text(draft->setting->type))
+            draft->value.text = NULL; /* the member owns it */
     }
-    drafts.count = 0; /* the structs own the texts now */
-    return NULL;
+}
+
+struct err *cfg_load(const struct cfg_binding *bindings, size_t count, char *const *env)
+{
+    struct drafts drafts = {0};
+    struct err *e = drafts_init(&drafts, bindings, count);
+    if (!e)
+        e = drafts_load(&drafts, env);
+    if (!e)
+        drafts_store(&drafts);
+    drafts_deinit(&drafts);
+    return e;
 }
 
 void cfg_unload(const struct cfg_binding *bindings, size_t count)

@@ -138,12 +138,11 @@ static void put_text_field(struct line *line, const char *start, const char *tex
 /* The ids that only machines follow stand last, so that a person finds the message. */
 void slog_event_put_text(struct line *line, const struct event *event)
 {
-    static const char *const levels[] = {"DEBUG ", "INFO  ", "WARN  ", "ERROR "};
+    static const char *const levels[] = {" DEBUG", " INFO ", " WARN ", " ERROR"};
     size_t message_len = strlen(event->message);
     put_text_field(line, "", event->time, SIZE_MAX);
-    SLOG_LINE_PUT(line, " ");
     slog_line_put(line, levels[event->level], 6);
-    put_text_field(line, "", event->service, SIZE_MAX);
+    put_text_field(line, " ", event->service, SIZE_MAX);
     if (event->trace)
         put_text_field(line, " request_id=", event->trace->request_id, TRACE_REQUEST_ID);
     SLOG_LINE_PUT(line, " ");

@@ -80,9 +80,12 @@ bool slog_line_put_f64(struct line *line, double number)
     if (put_six_decimals(line, number, &written))
         return written;
     char text[32];
-    int length = snprintf(text, sizeof(text), "%.15g", number);
-    if (strtod(text, NULL) != number)
-        length = snprintf(text, sizeof(text), "%.17g", number);
+    int length = 0;
+    for (int digits = 15; digits <= 17; digits++) {
+        length = snprintf(text, sizeof(text), "%.*g", digits, number);
+        if (strtod(text, NULL) == number)
+            break;
+    }
     return slog_line_put(line, text, (size_t)length);
 }
 
