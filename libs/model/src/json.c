@@ -5,6 +5,7 @@
 
 #include <cjson/cJSON.h>
 
+#include <base/secret.h>
 #include <base/str.h>
 
 #include "json_scan.h"
@@ -13,6 +14,7 @@
  * to the document (cJSON_IsReference says so to cJSON_Delete). */
 struct json_doc {
     cJSON *root;
+    size_t size; /* of texts */
     char texts[];
 };
 
@@ -26,11 +28,23 @@ static const struct json_value *value_of(const cJSON *item)
     return (const struct json_value *)(const void *)item;
 }
 
+static void wipe_strings(cJSON *item)
+{
+    for (; item; item = item->next) {
+        if (item->type == cJSON_String)
+            secret_wipe(item->valuestring, strlen(item->valuestring));
+        wipe_strings(item->child);
+    }
+}
+
+/* Bodies carry passwords and tokens, key files private keys. */
 void json_free(struct json_doc *doc)
 {
     if (!doc)
         return;
+    wipe_strings(doc->root);
     cJSON_Delete(doc->root);
+    secret_wipe(doc->texts, doc->size);
     free(doc);
 }
 
@@ -59,7 +73,7 @@ struct err *json_parse(const char *text, size_t len, struct json_doc **out_doc)
     _cleanup_(json_free) struct json_doc *doc = malloc(room);
     if (!doc)
         return err_oom();
-    doc->root = NULL;
+    *doc = (struct json_doc){.size = room - sizeof(*doc)};
     const struct json_split split = {.numbers = doc->texts, .skeleton = doc->texts + len + 1};
     if (len > 0)
         memcpy(split.skeleton, text, len);

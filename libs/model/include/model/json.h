@@ -41,7 +41,7 @@ struct err *json_check(const char *text, size_t len) MUST_CHECK;
 /* Whether the whole text is a number of JSON's grammar (no spaces around it). */
 bool json_is_number(const char *text, size_t len);
 
-struct json_doc;   /* owns everything below it */
+struct json_doc;   /* owns everything below it; wiped when freed, for it may carry secrets */
 struct json_value; /* borrowed from its document: valid until json_free() */
 
 /* The document is a copy: text may change afterwards. */
