@@ -43,6 +43,8 @@ struct route {
     const char *doc;     /* more, or NULL */
     const char *tag;     /* group in the document; NULL: the service's name */
     const struct model *in;    /* body; PATCH reads it as a merge patch (http_merge). NULL: no body */
+    const char *takes; /* media type of a body that the handler reads itself (http_raw_body); with
+                          it .in is NULL */
     const struct model *query; /* query parameters, one field each; unknown ones are refused */
     const struct model *out;   /* body of the answer; NULL: none */
     bool list;                 /* the answer is {"items":[out...],"next_cursor":...} */
