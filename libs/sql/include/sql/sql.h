@@ -10,12 +10,57 @@
  *     TRY(sql_fetch_one(conn, ctx, &user_model, &user, arena,
  *                       "SELECT id, email FROM users WHERE id = $1", SQL_TEXT(id)));
  *
- * Statements use $1, $2, ... in both dialects and are prepared once per connection (cache of 64, least
- * recently used out). One statement per call. Parameters are bound, never pasted.
+ * Statements. One per call, with the parameters $1, $2, ... (each at least once, in any order, at
+ * most SQL_PARAMS_MAX). Parameters are bound, never pasted. A statement is prepared once per
+ * connection and kept: of 64, the least recently used goes. So its text should be a constant, or
+ * put together from few constants.
  *
- * Threads: a database may be used by any number of threads, a connection by one at a time. Every call
- * that takes a ctx may block until the ctx ends (then ERR_UPSTREAM_TIMEOUT or ERR_CANCELLED).
- * When the server is away: ERR_UPSTREAM_UNAVAILABLE.
+ * Both databases behave alike, and where they do not, the stricter one sets the rule:
+ * - transactions are serializable (those that collide get SQL_SERIALIZATION, see sql_transact());
+ * - after a statement has failed, a transaction can only be rolled back;
+ * - text is UTF-8 without NUL characters, numbers are finite, a value is at most SQL_VALUE_MAX
+ *   bytes; other parameters are SQL_FAILED before the database sees them;
+ * - while rows are open, the connection takes no other statement.
+ *
+ * Types. A value has the type that the database gave it, and nothing is converted on the way into a
+ * struct but what is exact. What does not fit is SQL_FAILED and a mistake of the program.
+ *
+ *     field                    SQLite column              PostgreSQL column
+ *     INT                      INTEGER                    SMALLINT, INTEGER, BIGINT
+ *     TIME                     INTEGER: milliseconds      BIGINT: milliseconds
+ *     BOOL                     INTEGER: 0 or 1            BOOLEAN
+ *     FLOAT                    REAL, or INTEGER to 2^53   DOUBLE PRECISION, REAL, or integers to
+ * 2^53 STRING, EMAIL, URL       TEXT                       TEXT, VARCHAR UUID TEXT TEXT, UUID ENUM
+ * TEXT: the name             TEXT: the name RAW                      TEXT: JSON TEXT, JSON, JSONB
+ *     (by sql_rows_value())    BLOB                       BYTEA
+ *     OBJECT, ARRAY            none: use columns of their own, or RAW
+ *
+ * NULL sets the field's null bit if the struct has a model_presence, and leaves the zero value. In
+ * SQLite make tables STRICT, or a column takes values of any type; PostgreSQL's INTEGER has 32
+ * bits, so that a migration with both needs a variant for each (<sql/migrate.h>).
+ *
+ * Errors. Beside the kinds of <sql/kinds.def>: ERR_UPSTREAM_TIMEOUT or ERR_CANCELLED when the ctx
+ * ended, ERR_UPSTREAM_UNAVAILABLE when the database is away (for SQLite: the file cannot be opened,
+ * read or written, the disk is full), ERR_OVERLOADED when no connection came free,
+ * ERR_OUT_OF_MEMORY. The line for the log names the statement, never a parameter; what a client may
+ * see is the same text for every error of a kind. Outputs are written on success only.
+ *
+ * After an error of a write outside of a transaction, or of sql_commit(), that is a timeout or
+ * ERR_UPSTREAM_UNAVAILABLE, the write is wholly there or wholly absent, and which is unknown
+ * (SQLite: absent after sql_commit()). After success it survives the end of the process and the
+ * loss of power.
+ *
+ * Threads: a database may be used by any number of threads, a connection and its rows by one at a
+ * time. Every call that takes a ctx may block until the ctx ends (a NULL ctx: for as long as it
+ * takes); other calls do not wait for the database, but for sql_release(), sql_rollback() and
+ * sql_close(), which are bounded.
+ *
+ * SQLite: the log is written ahead (WAL) and synced at each commit, so readers and the writer do
+ * not wait for each other, and there is one writer at a time. Writers of one process queue in
+ * order; other processes are asked again and again within the ctx. Foreign keys are enforced. A new
+ * file is readable by its owner alone. Several sql_open() of one file in a process are allowed, as
+ * are several processes on one machine; never put the file on a network file system. Rows that stay
+ * open keep the log from being shortened. A connection must not be carried over fork().
  */
 #ifndef SQL_SQL_H
 #define SQL_SQL_H
@@ -35,36 +80,66 @@
 #include <sql/kinds.def>
 #undef X
 
+#define SQL_PARAMS_MAX 256
+#define SQL_VALUE_MAX  (16 * 1024 * 1024)
+
+/* --- databases and connections --- */
+
 struct sql_db;
 struct sql_conn;
 
 enum sql_dialect { SQL_SQLITE, SQL_POSTGRES };
 
 struct sql_options {
-    const char *url;         /* sqlite:PATH, sqlite::memory: (one connection), postgres://... */
-    size_t max_open;         /* 0: 25 */
-    size_t max_idle;         /* 0: 10 */
-    int64_t max_lifetime_ms; /* of a connection, with jitter; 0: 30 min */
+    /* sqlite:PATH, relative or not; sqlite::memory: for tests, gone with sql_close(): one
+     * connection that never expires; postgres://... Read during sql_open() only. */
+    const char *url;
+    size_t max_open;         /* connections; 0: 25 */
+    size_t max_idle;         /* of them unused; 0: 10; at most max_open */
+    int64_t max_lifetime_ms; /* of a connection, give or take 10 %; 0: 30 min */
     int64_t wait_ms;         /* for a free connection; 0: 5 s */
-    struct metrics *metrics; /* NULL: none */
+    /* db_pool_open, db_pool_idle, db_pool_in_use, db_pool_wait_seconds,
+     * db_pool_wait_timeouts_total; one database per registry. NULL: none. */
+    struct metrics *metrics;
 };
 
-/* Checks the URL only; the first connection is made by the first use. */
+/* Checks the URL only; the first connection is made by its first use. SQL_FAILED for a wrong URL,
+ * without a word of it in the message: it may hold a password. */
 struct err *sql_open(const struct sql_options *options, struct sql_db **out_db) MUST_CHECK;
-/* All connections must have been released. */
+/* All connections must have been released. NULL is fine. */
 void sql_close(struct sql_db *db);
 DEFINE_CLEANUP(struct sql_db *, sql_close);
 enum sql_dialect sql_dialect(const struct sql_db *db);
 /* NULL when a statement can be executed now (readiness). */
 struct err *sql_ping(struct sql_db *db, struct ctx *ctx) MUST_CHECK;
 
-/* A connection of the pool: an idle one, a new one, or the next that is released. */
+struct sql_stats {
+    size_t open; /* idle ones included */
+    size_t idle;
+    size_t waiting; /* threads in sql_acquire() */
+};
+void sql_get_stats(struct sql_db *db, struct sql_stats *out_stats);
+
+/* A connection: an idle one (checked, and silently replaced when it broke or is too old), a new
+ * one, or, in the order of asking, the next that is released. ERR_OVERLOADED after wait_ms. Who
+ * holds one connection and asks for a second can starve with others that do the same. */
 struct err *sql_acquire(struct sql_db *db, struct ctx *ctx, struct sql_conn **out_conn) MUST_CHECK;
-/* An open transaction is rolled back. */
+/* Open rows are ended, an open transaction is rolled back. A connection that broke is dropped. NULL
+ * is fine. */
 void sql_release(struct sql_conn *conn);
 DEFINE_CLEANUP(struct sql_conn *, sql_release);
+enum sql_dialect sql_conn_dialect(const struct sql_conn *conn);
 
-enum sql_type { SQL_TYPE_NULL, SQL_TYPE_I64, SQL_TYPE_F64, SQL_TYPE_BOOL, SQL_TYPE_TEXT, SQL_TYPE_BLOB };
+/* --- values --- */
+
+enum sql_type {
+    SQL_TYPE_NULL,
+    SQL_TYPE_I64,
+    SQL_TYPE_F64,
+    SQL_TYPE_BOOL,
+    SQL_TYPE_TEXT,
+    SQL_TYPE_BLOB
+};
 
 struct sql_value {
     enum sql_type type;
@@ -73,7 +148,7 @@ struct sql_value {
         double f64;
         bool boolean;
         struct {
-            const void *data;
+            const void *data; /* TEXT in a row ends with a NUL that len does not count */
             size_t len;
         } bytes;
     } as;
@@ -88,19 +163,25 @@ struct sql_value sql_text(const char *text); /* NULL: SQL NULL */
 #define SQL_BLOB(p, n)  ((struct sql_value){SQL_TYPE_BLOB, {.bytes = {(p), (n)}}})
 #define SQL_NULL        ((struct sql_value){.type = SQL_TYPE_NULL})
 
+/* Parameters in place, for the functions whose names end in _params: two arguments. */
 #define SQL_PARAMS(...)                                                                            \
     ((const struct sql_value[]){SQL_NULL, ##__VA_ARGS__}) + 1,                                     \
         sizeof((const struct sql_value[]){SQL_NULL, ##__VA_ARGS__}) / sizeof(struct sql_value) - 1
 
 /* --- statements; the macros take the parameters as SQL_...() arguments --- */
+
+/* Runs it to the end; rows are dropped. out_affected (may be NULL): rows inserted, updated or
+ * deleted by the statement itself, 0 for others. */
 struct err *sql_exec_params(struct sql_conn *conn, struct ctx *ctx, const char *statement,
                             int64_t *out_affected, const struct sql_value *params, size_t count)
     MUST_CHECK;
 #define sql_exec(conn, ctx, statement, out_affected, ...)                                          \
     sql_exec_params((conn), (ctx), (statement), (out_affected), SQL_PARAMS(__VA_ARGS__))
 
-/* Exactly one row into *out by the model's column names (a column without a field, or a field without a
- * column that is REQUIRED, is an error of the program). No row: SQL_NO_ROWS. Several: SQL_FAILED. */
+/* Exactly one row into *out by the model's column names: *out is zeroed, then filled. A column
+ * without a field, or a REQUIRED field (unless WRITE_ONLY) without a column, is SQL_FAILED. No row:
+ * SQL_NO_ROWS. Several: SQL_FAILED (and what the statement wrote is written). arena: for fields
+ * that are pointers; may be NULL without those. */
 struct err *sql_fetch_one_params(struct sql_conn *conn, struct ctx *ctx, const struct model *model,
                                  void *out, struct arena *arena, const char *statement,
                                  const struct sql_value *params, size_t count) MUST_CHECK;
@@ -108,7 +189,8 @@ struct err *sql_fetch_one_params(struct sql_conn *conn, struct ctx *ctx, const s
     sql_fetch_one_params((conn), (ctx), (model), (out), (arena), (statement),                      \
                          SQL_PARAMS(__VA_ARGS__))
 
-/* All rows, at most max_rows (more: SQL_FAILED), as an array in the arena. */
+/* All rows, at most max_rows (more: SQL_FAILED), as an array of the model's structs in the arena
+ * (no rows: NULL and 0). */
 struct err *sql_fetch_all_params(struct sql_conn *conn, struct ctx *ctx, const struct model *model,
                                  size_t max_rows, struct arena *arena, void **out_items,
                                  size_t *out_count, const char *statement,
@@ -117,43 +199,55 @@ struct err *sql_fetch_all_params(struct sql_conn *conn, struct ctx *ctx, const s
     sql_fetch_all_params((conn), (ctx), (model), (max_rows), (arena), (out_items), (out_count),    \
                          (statement), SQL_PARAMS(__VA_ARGS__))
 
-/* One value of one row: counts, existence. */
+/* The one integer (or boolean) of one row: counts, existence. No row: SQL_NO_ROWS. NULL, another
+ * type, more columns or rows: SQL_FAILED. */
 struct err *sql_fetch_i64_params(struct sql_conn *conn, struct ctx *ctx, int64_t *out_value,
-                                 const char *statement, const struct sql_value *params, size_t count)
-    MUST_CHECK;
+                                 const char *statement, const struct sql_value *params,
+                                 size_t count) MUST_CHECK;
 #define sql_fetch_i64(conn, ctx, out_value, statement, ...)                                        \
     sql_fetch_i64_params((conn), (ctx), (out_value), (statement), SQL_PARAMS(__VA_ARGS__))
 
-/* Row by row with bounded memory. The connection is busy until sql_rows_close(). */
+/* Row by row with bounded memory. The parameters are copied; the ctx must live until
+ * sql_rows_close(). The connection is busy until then. */
 struct sql_rows;
 struct err *sql_query_params(struct sql_conn *conn, struct ctx *ctx, struct sql_rows **out_rows,
                              const char *statement, const struct sql_value *params, size_t count)
     MUST_CHECK;
 #define sql_query(conn, ctx, out_rows, statement, ...)                                             \
     sql_query_params((conn), (ctx), (out_rows), (statement), SQL_PARAMS(__VA_ARGS__))
-/* *out_has_row false at the end. */
+/* The next row (before the first call there is none). *out_has_row is false at the end. After an
+ * error, which may come after any number of rows, there are no more. */
 struct err *sql_rows_next(struct sql_rows *rows, bool *out_has_row) MUST_CHECK;
+/* Of the present row: 0 columns, "" and NULL where there is none. Values and names are borrowed
+ * until the next call. A TEXT or BLOB whose data is NULL: out of memory. */
 size_t sql_rows_columns(const struct sql_rows *rows);
 const char *sql_rows_name(const struct sql_rows *rows, size_t column);
-/* Borrowed until the next step. */
 struct sql_value sql_rows_value(const struct sql_rows *rows, size_t column);
+/* As sql_fetch_one(). All rows should go to one model: the first decides where columns go. */
 struct err *sql_rows_scan(struct sql_rows *rows, const struct model *model, struct arena *arena,
                           void *out) MUST_CHECK;
+/* Reading may stop early; a statement that writes should be read to its end. Before sql_release()
+ * or after it. NULL is fine. */
 void sql_rows_close(struct sql_rows *rows);
 DEFINE_CLEANUP(struct sql_rows *, sql_rows_close);
 
-/* --- transactions --- */
+/* --- transactions (by these functions, never by a BEGIN of one's own) --- */
+
+/* Waits for its turn to write, in SQLite: keep transactions short, and read without one. */
 struct err *sql_begin(struct sql_conn *conn, struct ctx *ctx) MUST_CHECK;
+/* The transaction is over, whatever is returned. A ctx that has ended before: rolled back. */
 struct err *sql_commit(struct sql_conn *conn, struct ctx *ctx) MUST_CHECK;
-void sql_rollback(struct sql_conn *conn); /* no effect without a transaction */
-/* Acquires, begins, runs, commits (or rolls back on error). Runs again, at most 5 times with back-off,
- * when the error is SQL_SERIALIZATION: run must have no other effects. */
+/* Ends open rows as well. No effect without a transaction. */
+void sql_rollback(struct sql_conn *conn);
+/* Acquires, begins, runs, commits (or rolls back on error). Runs again, at most 5 times with
+ * back-off, when the error is SQL_SERIALIZATION: run must have no other effects. */
 struct err *sql_transact(struct sql_db *db, struct ctx *ctx,
                          struct err *(*run)(struct sql_conn *conn, struct ctx *ctx, void *data),
                          void *data) MUST_CHECK;
 
-/* The constraint or the columns that a SQL_UNIQUE error speaks of ("users.email_key" in SQLite,
- * "users_email_key_key" in PostgreSQL); "" if unknown. */
+/* What a SQL_UNIQUE error (wrapped or not) speaks of: "users.email" or "a.x, a.y" in SQLite, the
+ * constraint's name in PostgreSQL; "" if unknown. For logs and tests: a service that cares which of
+ * two constraints it was compares with both names. Lives as long as e. */
 const char *sql_constraint(const struct err *e);
 
 #endif

@@ -1,0 +1,14 @@
+/* Errors of this library that carry more than a message. */
+#ifndef SQL_ERRORS_H
+#define SQL_ERRORS_H
+
+#include <sql/sql.h>
+
+/* SQL_UNIQUE, SQL_FOREIGN_KEY or SQL_CONSTRAINT; name is what sql_constraint() finds ("": unknown).
+ * The client sees a text that is the same for every constraint of the kind. */
+struct err *sql_constraint_error(const struct err_kind *kind, const char *name) MUST_CHECK;
+
+/* Adds the beginning of the statement, for the log. Takes cause. */
+struct err *sql_error_in(struct err *cause, const char *statement) MUST_CHECK;
+
+#endif

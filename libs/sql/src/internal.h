@@ -1,0 +1,65 @@
+/* A database and its connections, as the files of this library share them. */
+#ifndef SQL_INTERNAL_H
+#define SQL_INTERNAL_H
+
+#include "driver.h"
+#include "turn.h"
+
+/* Of each connection. */
+#define STATEMENTS_MAX 64
+
+/* Prepared statements by their text, the most recently used first. */
+struct statement_cache {
+    struct list_node recent;
+    size_t count;
+};
+
+enum transaction_state {
+    TX_NONE,
+    TX_OPEN,
+    TX_FAILED, /* a statement failed: only a rollback is left */
+};
+
+struct sql_conn {
+    struct list_node in_idle; /* db->turn.lock */
+    struct sql_db *db;
+    struct link *link;
+    struct statement_cache cache;
+    struct sql_rows *rows; /* open; NULL: none */
+    enum transaction_state tx;
+    int64_t expires_ms; /* monotonic */
+};
+
+struct pool_metrics {
+    struct metric *open, *idle, *in_use, *wait_seconds, *wait_timeouts;
+};
+
+struct sql_db {
+    const struct driver *driver;
+    struct target *target;
+    size_t max_open, max_idle;
+    int64_t max_lifetime_ms; /* INT64_MAX: for ever */
+    int64_t wait_ms;
+    struct pool_metrics metrics; /* each NULL without a registry */
+
+    struct turn turn; /* its lock guards what follows */
+    struct list_node idle_conns;
+    size_t idle;
+    size_t open; /* connections that exist or are being made; at most max_open */
+};
+
+/* cache.c: what is given stays the cache's, until the cache is emptied or 64 others were used. */
+void sql_cache_init(struct statement_cache *cache);
+void sql_cache_clear(struct sql_conn *conn);
+struct err *sql_cache_get(struct sql_conn *conn, struct ctx *ctx, const char *text,
+                          struct prepared **out_prepared) MUST_CHECK;
+
+/* statement.c: whether a statement may be run on the connection now. */
+struct err *sql_check_ready(const struct sql_conn *conn, struct ctx *ctx) MUST_CHECK;
+/* Ends the open rows, which stay the caller's to close. */
+void sql_rows_detach(struct sql_conn *conn);
+
+/* transaction.c */
+struct err *sql_begin_as(struct sql_conn *conn, struct ctx *ctx, enum transaction kind) MUST_CHECK;
+
+#endif

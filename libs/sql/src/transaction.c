@@ -1,0 +1,72 @@
+#include <base/secret.h>
+
+#include "internal.h"
+
+#define ATTEMPTS    5
+#define BACK_OFF_MS 5 /* before the second attempt; doubles, and half of it is random */
+
+struct err *sql_begin_as(struct sql_conn *conn, struct ctx *ctx, enum transaction kind)
+{
+    TRY(sql_check_ready(conn, ctx));
+    if (conn->tx != TX_NONE)
+        return err_new(&SQL_FAILED, "the connection is in a transaction already");
+    TRY_WRAP(conn->db->driver->begin(conn->link, ctx, kind), "begin a transaction");
+    conn->tx = TX_OPEN;
+    return NULL;
+}
+
+struct err *sql_begin(struct sql_conn *conn, struct ctx *ctx)
+{
+    return sql_begin_as(conn, ctx, TRANSACTION_PLAIN);
+}
+
+static struct err *try_commit(struct sql_conn *conn, struct ctx *ctx)
+{
+    TRY(sql_check_ready(conn, ctx));
+    if (conn->tx != TX_OPEN)
+        return err_new(&SQL_FAILED, "there is no transaction");
+    return conn->db->driver->commit(conn->link, ctx);
+}
+
+struct err *sql_commit(struct sql_conn *conn, struct ctx *ctx)
+{
+    struct err *e = try_commit(conn, ctx);
+    if (e)
+        sql_rollback(conn);
+    conn->tx = TX_NONE;
+    return err_wrap(e, "commit");
+}
+
+void sql_rollback(struct sql_conn *conn)
+{
+    sql_rows_detach(conn);
+    if (conn->tx != TX_NONE || conn->db->driver->in_transaction(conn->link))
+        conn->db->driver->rollback(conn->link);
+    conn->tx = TX_NONE;
+}
+
+static struct err *attempt(struct sql_db *db, struct ctx *ctx,
+                           struct err *(*run)(struct sql_conn *conn, struct ctx *ctx, void *data),
+                           void *data)
+{
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
+    TRY(sql_begin(conn, ctx));
+    TRY(run(conn, ctx, data));
+    return sql_commit(conn, ctx);
+}
+
+struct err *sql_transact(struct sql_db *db, struct ctx *ctx,
+                         struct err *(*run)(struct sql_conn *conn, struct ctx *ctx, void *data),
+                         void *data)
+{
+    uint32_t back_off_ms = BACK_OFF_MS;
+    for (int i = 1;; i++) {
+        struct err *e = attempt(db, ctx, run, data);
+        if (i == ATTEMPTS || !err_is(e, &SQL_SERIALIZATION))
+            return e;
+        err_free(e);
+        TRY(ctx_sleep(ctx, back_off_ms / 2 + random_below(back_off_ms)));
+        back_off_ms *= 2;
+    }
+}

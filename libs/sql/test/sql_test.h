@@ -1,0 +1,60 @@
+/*
+ * Shared by the tests of sql. What a database must do is written once, as tests that know only
+ * <sql/sql.h> and the few words in which dialects differ; run_contract() runs them over each
+ * database that there is.
+ */
+#ifndef SQL_TEST_H
+#define SQL_TEST_H
+
+#include "check.h"
+
+#include <sql/sql.h>
+
+#define URL_MAX 512
+
+struct backend {
+    const char *name;
+    enum sql_dialect dialect;
+    const char *blob; /* type names */
+    /* False: not to be had here, so its tests are left out. */
+    bool (*start)(void);
+    void (*stop)(void);
+    /* The URL of a new, empty database. */
+    void (*make_database)(char url[static URL_MAX]);
+    /* Breaks the connection as the world outside would. */
+    void (*sever)(struct sql_conn *conn, const char *url);
+};
+
+/* The database that is tested now. */
+extern const struct backend *backend;
+
+/* Frees e, whose outermost kind must be this one (NULL: no error). */
+void expect(struct err *e, const struct err_kind *kind, const char *what);
+#define OK(expression)          expect((expression), NULL, #expression)
+#define FAILS(expression, kind) expect((expression), &(kind), #expression)
+
+/* A new, empty database that is closed and removed by the program's end at the latest. */
+struct sql_db *open_database(const struct sql_options *options);
+#define OPEN(...) open_database(&(struct sql_options){.url = NULL, ##__VA_ARGS__})
+/* Of the last OPEN(). */
+const char *database_url(void);
+struct sql_conn *acquire(struct sql_db *db);
+void run(struct sql_conn *conn, const char *statement);
+int64_t number(struct sql_conn *conn, const char *statement);
+/* The same outside of a connection that the caller holds. */
+void run_in(struct sql_db *db, const char *statement);
+int64_t number_in(struct sql_db *db, const char *statement);
+
+/* A directory of this process, removed at its end. */
+const char *test_directory(void);
+/* This program again, with these arguments; its standard output is read from *out_fd. */
+int spawn_self(const char *const *arguments, int *out_fd);
+/* Its exit status; -1 when a signal ended it. */
+int await_exit(int pid);
+
+int run_contract(const char *name, const struct CMUnitTest *tests, size_t count);
+#define RUN_CONTRACT(name, tests) run_contract((name), (tests), ARRAY_LEN(tests))
+
+extern const struct backend sqlite_backend;
+
+#endif
