@@ -51,13 +51,8 @@ static void close_fd(int *fd)
         close(*fd);
 }
 
-struct content {
-    char bytes[CFG_FILE_MAX + 1]; /* one more than allowed, which shows that there is more */
-    size_t len;
-};
-
-/* Fills content; if that fails, says why in raw->problem. */
-static void read_file(struct raw *raw, struct content *content)
+/* Reads at most cap bytes of the file; if that fails, says why in raw->problem. */
+static size_t read_file(struct raw *raw, char *bytes, size_t cap)
 {
     /* Without O_NONBLOCK a FIFO would hold the start up until someone writes to it. */
     __attribute__((cleanup(close_fd))) int fd =
@@ -65,48 +60,49 @@ static void read_file(struct raw *raw, struct content *content)
     struct stat status;
     if (fd < 0 || fstat(fd, &status) != 0) {
         set_problem(raw, "must name a file that can be read", errno);
-        return;
+        return 0;
     }
     if (!S_ISREG(status.st_mode)) {
         set_problem(raw, "must name a regular file", 0);
-        return;
+        return 0;
     }
+    size_t len = 0;
     ssize_t got;
     do {
-        got = read(fd, content->bytes + content->len, sizeof(content->bytes) - content->len);
-        content->len += got > 0 ? (size_t)got : 0;
+        got = read(fd, bytes + len, cap - len);
+        len += got > 0 ? (size_t)got : 0;
     } while (got > 0 || (got < 0 && errno == EINTR));
     if (got < 0)
         set_problem(raw, "must name a file that can be read", errno);
-    else if (content->len > CFG_FILE_MAX)
-        set_problem(raw, "must name a file of at most 65536 bytes", 0);
-    else if (memchr(content->bytes, '\0', content->len))
-        set_problem(raw, "must name a file without NUL bytes", 0);
+    return len;
 }
 
-static void content_free(struct content *content)
+static struct err *take_content(struct raw *raw, const char *bytes, size_t len)
 {
-    secret_wipe(content, sizeof(*content));
-    free(content);
+    if (len > CFG_FILE_MAX)
+        set_problem(raw, "must name a file of at most 65536 bytes", 0);
+    else if (memchr(bytes, '\0', len))
+        set_problem(raw, "must name a file without NUL bytes", 0);
+    if (len > 0 && bytes[len - 1] == '\n')
+        len--;
+    if (len == 0 && !raw->problem[0])
+        set_problem(raw, "must name a file that is not empty", 0);
+    if (raw->problem[0])
+        return NULL;
+    raw->text = strndup(bytes, len);
+    return raw->text ? NULL : err_oom();
 }
-DEFINE_CLEANUP(struct content *, content_free);
 
 static struct err *load_file(struct raw *raw)
 {
-    _cleanup_(content_free) struct content *content = calloc(1, sizeof(*content));
-    if (!content)
+    size_t cap = CFG_FILE_MAX + 1; /* one more than allowed, which shows that there is more */
+    char *bytes = malloc(cap);
+    if (!bytes)
         return err_oom();
-    read_file(raw, content);
-    if (raw->problem[0])
-        return NULL;
-    if (content->len > 0 && content->bytes[content->len - 1] == '\n')
-        content->len--;
-    if (content->len == 0) {
-        set_problem(raw, "must name a file that is not empty", 0);
-        return NULL;
-    }
-    raw->text = strndup(content->bytes, content->len);
-    return raw->text ? NULL : err_oom();
+    struct err *e = take_content(raw, bytes, read_file(raw, bytes, cap));
+    secret_wipe(bytes, cap);
+    free(bytes);
+    return e;
 }
 
 struct err *cfg_raw_init(struct raw *raw, const struct cfg_setting *setting, char *const *env)

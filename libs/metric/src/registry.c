@@ -34,7 +34,6 @@ static void metric_free(struct metric *metric)
     free(metric->labels);
     free(metric);
 }
-DEFINE_CLEANUP(struct metric *, metric_free);
 
 static void family_free(struct family *family)
 {
@@ -48,7 +47,6 @@ static void family_free(struct family *family)
     free(family->help);
     free(family);
 }
-DEFINE_CLEANUP(struct family *, family_free);
 
 void metrics_free(struct metrics *metrics)
 {
@@ -86,35 +84,18 @@ static bool bounds_are_valid(const double *bounds, size_t count)
     return true;
 }
 
-static struct err *map_error(enum map_put put, const char *what)
+static struct family *family_new(const struct wanted *wanted)
 {
-    switch (put) {
-    case MAP_PUT_NEW:
-    case MAP_PUT_REPLACED:
-        return NULL;
-    case MAP_PUT_FULL:
-        return err_new(&ERR_INTERNAL, "too many %s", what);
-    case MAP_PUT_NO_MEMORY:
-        break;
-    }
-    return err_oom();
-}
-
-static struct err *make_family(struct metrics *metrics, const struct wanted *wanted,
-                               struct family **out_family)
-{
-    if (!metric_name_is_valid(wanted->name))
-        return err_new(&ERR_INTERNAL, "metric name \"%s\" is not allowed", wanted->name);
-    if (!bounds_are_valid(wanted->bounds, wanted->bounds_count))
-        return err_new(&ERR_INTERNAL, "the bounds of %s are not allowed", wanted->name);
-    _cleanup_(family_free) struct family *family =
+    struct family *family =
         calloc(1, sizeof(*family) + wanted->bounds_count * sizeof(family->bounds[0]));
     if (!family)
-        return err_oom();
+        return NULL;
     family->name = strdup(wanted->name);
     family->help = strdup(wanted->help ? wanted->help : "");
-    if (!family->name || !family->help)
-        return err_oom();
+    if (!family->name || !family->help) {
+        family_free(family);
+        return NULL;
+    }
     family->type = wanted->type;
     family->series = MAP_INIT(METRIC_SERIES_MAX + 1); /* the one for others */
     family->bounds_count = wanted->bounds_count;
@@ -122,42 +103,62 @@ static struct err *make_family(struct metrics *metrics, const struct wanted *wan
         family->bounds[i].limit = wanted->bounds[i];
         metric_number_format(wanted->bounds[i], family->bounds[i].text);
     }
-    TRY(map_error(map_put(&metrics->families, family->name, strlen(family->name), family, NULL),
-                  "metric names"));
+    return family;
+}
 
+static struct family *add_family(struct metrics *metrics, const struct wanted *wanted)
+{
+    struct family *family = family_new(wanted);
+    if (!family)
+        return NULL;
+    if (map_put(&metrics->families, family->name, strlen(family->name), family, NULL) !=
+        MAP_PUT_NEW) {
+        family_free(family);
+        return NULL;
+    }
     struct family **place = &metrics->first;
     while (*place && strcmp((*place)->name, family->name) < 0)
         place = &(*place)->next;
     family->next = *place;
     *place = family;
-    *out_family = TAKE(family);
-    return NULL;
+    return family;
 }
 
-static struct err *make_series(struct family *family, const struct wanted *wanted,
-                               const char *labels, struct metric **out_metric)
+static struct metric *metric_new(const struct family *family, const struct wanted *wanted,
+                                 const char *labels)
 {
     size_t counts = family->type == METRIC_HISTOGRAM ? family->bounds_count + 1 : 0;
-    _cleanup_(metric_free) struct metric *metric =
-        calloc(1, sizeof(*metric) + counts * sizeof(metric->counts[0]));
+    struct metric *metric = calloc(1, sizeof(*metric) + counts * sizeof(metric->counts[0]));
     if (!metric)
-        return err_oom();
+        return NULL;
     metric->labels = strdup(labels);
-    if (!metric->labels)
-        return err_oom();
+    if (!metric->labels) {
+        metric_free(metric);
+        return NULL;
+    }
     metric->family = family;
     metric->type = family->type;
     metric->read = wanted->read;
     metric->data = wanted->data;
-    TRY(map_error(map_put(&family->series, labels, strlen(labels), metric, NULL), "series"));
+    return metric;
+}
 
+static struct metric *add_series(struct family *family, const struct wanted *wanted,
+                                 const char *labels)
+{
+    struct metric *metric = metric_new(family, wanted, labels);
+    if (!metric)
+        return NULL;
+    if (map_put(&family->series, labels, strlen(labels), metric, NULL) != MAP_PUT_NEW) {
+        metric_free(metric);
+        return NULL;
+    }
     struct metric **place = &family->first;
     while (*place && strcmp((*place)->labels, labels) < 0)
         place = &(*place)->next;
     metric->next = *place;
     *place = metric;
-    *out_metric = TAKE(metric);
-    return NULL;
+    return metric;
 }
 
 /* The series, found or made. Under the lock. */
@@ -165,8 +166,12 @@ static struct err *find_series(struct metrics *metrics, const struct wanted *wan
                                const char *labels, struct metric **out_metric)
 {
     struct family *family = map_get(&metrics->families, wanted->name, strlen(wanted->name));
+    if (!family && metrics->families.count == METRIC_NAMES_MAX)
+        return err_new(&ERR_INTERNAL, "there are %d metric names already", METRIC_NAMES_MAX);
     if (!family)
-        TRY(make_family(metrics, wanted, &family));
+        family = add_family(metrics, wanted);
+    if (!family)
+        return err_oom();
     if (family->type != wanted->type)
         return err_new(&ERR_INTERNAL, "%s has another type", wanted->name);
     struct metric *metric = map_get(&family->series, labels, strlen(labels));
@@ -177,7 +182,9 @@ static struct err *find_series(struct metrics *metrics, const struct wanted *wan
     if (metric && (metric->read || wanted->read))
         return err_new(&ERR_CONFLICT, "%s{%s} is there already", wanted->name, labels);
     if (!metric)
-        TRY(make_series(family, wanted, labels, &metric));
+        metric = add_series(family, wanted, labels);
+    if (!metric)
+        return err_oom();
     *out_metric = metric;
     return NULL;
 }
@@ -185,6 +192,10 @@ static struct err *find_series(struct metrics *metrics, const struct wanted *wan
 static struct err *get_series(struct metrics *metrics, const struct wanted *wanted,
                               struct metric **out_metric)
 {
+    if (!metric_name_is_valid(wanted->name))
+        return err_new(&ERR_INTERNAL, "metric name \"%s\" is not allowed", wanted->name);
+    if (!bounds_are_valid(wanted->bounds, wanted->bounds_count))
+        return err_new(&ERR_INTERNAL, "the bounds of %s are not allowed", wanted->name);
     _cleanup_(buf_deinit) struct buf labels = BUF_INIT(LABELS_TEXT_MAX);
     TRY(metric_labels_format(wanted->labels, wanted->type == METRIC_HISTOGRAM, &labels));
     pthread_mutex_lock(&metrics->lock);

@@ -130,8 +130,7 @@ static size_t escape_one(const char *bytes, size_t count, char out[static 6], si
     uint32_t code_point = 0;
     size_t length = utf8_decode(bytes, count, &code_point);
     if (length == 0) {
-        memcpy(out, "\xef\xbf\xbd", 3); /* U+FFFD */
-        return 3;
+        return utf8_encode(0xfffd, out);
     }
     *out_used = length;
     if (is_unsafe(code_point))

@@ -82,7 +82,7 @@ void trace_start(struct trace *out_trace, const char *request_id, const char *tr
         hex_encode(trace.trace_id, random + SPAN_DIGITS / 2, TRACE_DIGITS / 2);
     }
     size_t id_len = request_id ? strnlen(request_id, TRACE_REQUEST_ID) : 0;
-    if (trace_request_id_is_sane(request_id, id_len))
+    if (request_id && trace_request_id_is_sane(request_id, id_len))
         memcpy(trace.request_id, request_id, id_len);
     else
         uuid_new(trace.request_id);

@@ -44,7 +44,7 @@ static bool take_escape(struct reader *reader, uint32_t *out)
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     if (take(reader, 'u'))
         return take_hex4(reader, out);
-    const char *found = reader->at < reader->end ? memchr(from, *reader->at, 8) : NULL;
+    const char *found = reader->at < reader->end ? memchr(from, *reader->at, sizeof(to) - 1) : NULL;
     if (!found)
         return false;
     reader->at++;
