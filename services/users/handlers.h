@@ -5,14 +5,23 @@
 #include <bus/bus.h>
 #include <http/http.h>
 
+#include "user.h"
+
+/* access.c. ACCOUNT_SUSPENDED or ERR_FORBIDDEN, as the directory has the caller now. */
+struct err *check_admin(struct http_req *req) MUST_CHECK;
+/* The user with this id, when it is the caller, or the caller is an admin; USER_NOT_FOUND. */
+struct err *fetch_for_caller(struct http_req *req, const char *id, struct user *out_user)
+    MUST_CHECK;
+
 /* read.c */
 http_handler read_me, read_user, list_users;
 /* change.c */
 http_handler invite_user, patch_me, patch_user, delete_me, delete_user;
+
 /* methods.c: users.v1.* on NATS */
-struct err *create_pending(struct bus_call *call);
-struct err *activate(struct bus_call *call);
-struct err *get(struct bus_call *call);
-struct err *find_by_email(struct bus_call *call);
+struct err *method_create(struct bus_call *call);
+struct err *method_activate(struct bus_call *call);
+struct err *method_get(struct bus_call *call);
+struct err *method_find_by_email(struct bus_call *call);
 
 #endif

@@ -3,28 +3,27 @@
 #include "service.h"
 #include "store.h"
 
-/* First step of a registration; users.v1.activate is the last. */
-struct err *create_pending(struct bus_call *call)
+struct err *method_create(struct bus_call *call)
 {
     struct service *service = call->state;
     return store_create(service->db, call->ctx, call->in, STATUS_PENDING, call->out);
 }
 
-struct err *activate(struct bus_call *call)
+struct err *method_activate(struct bus_call *call)
 {
     struct service *service = call->state;
     const struct user_id *in = call->in;
     return store_activate(service->db, call->ctx, in->id, call->out);
 }
 
-struct err *get(struct bus_call *call)
+struct err *method_get(struct bus_call *call)
 {
     struct service *service = call->state;
     const struct user_id *in = call->in;
     return store_fetch(service->db, call->ctx, in->id, call->out);
 }
 
-struct err *find_by_email(struct bus_call *call)
+struct err *method_find_by_email(struct bus_call *call)
 {
     struct service *service = call->state;
     const struct user_email *in = call->in;

@@ -1,17 +1,14 @@
-#include <base/str.h>
-
 #include "handlers.h"
 #include "service.h"
 #include "store.h"
 
 static struct err *reply_user(struct http_req *req, struct http_res *res, const char *id)
 {
-    struct service *service = http_state(req);
     struct user user = {0};
-    TRY(store_fetch(service->db, http_ctx(req), id, &user));
-    bool done = false;
-    TRY(http_etag(req, res, user.version, &done));
-    return done ? NULL : http_reply(res, 200, &user_model, &user);
+    TRY(fetch_for_caller(req, id, &user));
+    bool is_done = false;
+    TRY(http_etag(req, res, user.version, &is_done));
+    return is_done ? NULL : http_reply(res, 200, &user_model, &user);
 }
 
 struct err *read_me(struct http_req *req, struct http_res *res)
@@ -27,6 +24,7 @@ struct err *read_user(struct http_req *req, struct http_res *res)
 struct err *list_users(struct http_req *req, struct http_res *res)
 {
     struct service *service = http_state(req);
+    TRY(check_admin(req));
     struct user *users = NULL;
     size_t count = 0;
     const char *next_cursor = NULL;

@@ -3,9 +3,10 @@
 #include <base/clock.h>
 #include <base/str.h>
 
-#define COLUMNS "id, email, name, role, status, email_verified, created_at, updated_at, version"
+/* A registration ends within seconds; a user who is still pending then was left by a crash. */
+#define PENDING_MAX_MS (60 * 60 * 1000)
 
-/* The key of an address: what two spellings of it share. */
+/* What two spellings of an address share. */
 static void email_key(const char *email, char out[static EMAIL_TEXT])
 {
     str_copy(out, EMAIL_TEXT, email);
@@ -19,13 +20,23 @@ static struct err *email_taken(struct err *e)
                : e;
 }
 
+/* A pending user gives way to whoever claims the address; old ones go at the same time. */
+static struct err *clear_address(struct sql_conn *conn, struct ctx *ctx, const char *key)
+{
+    return sql_exec(conn, ctx,
+                    "DELETE FROM users WHERE status = 'pending'"
+                    " AND (email_key = $1 OR created_at < $2)",
+                    NULL, SQL_TEXT(key), SQL_I64(clock_now_ms() - PENDING_MAX_MS));
+}
+
+/* --- create --- */
+
 static struct err *insert_user(struct sql_conn *conn, struct ctx *ctx, void *data)
 {
     const struct user *user = data;
     char key[EMAIL_TEXT];
     email_key(user->email, key);
-    TRY(sql_exec(conn, ctx, "DELETE FROM users WHERE email_key = $1 AND status = 'pending'", NULL,
-                 SQL_TEXT(key)));
+    TRY(clear_address(conn, ctx, key));
     return sql_exec(conn, ctx,
                     "INSERT INTO users (id, email, email_key, name, role, status, email_verified,"
                     " version, created_at, updated_at)"
@@ -51,12 +62,12 @@ struct err *store_create(struct sql_db *db, struct ctx *ctx, const struct new_us
     uuid_new(user.id);
     str_copy(user.email, sizeof(user.email), new_user->email);
     str_copy(user.name, sizeof(user.name), new_user->name);
-    struct err *e = sql_transact(db, ctx, insert_user, &user);
-    if (e)
-        return email_taken(e);
+    TRY(email_taken(sql_transact(db, ctx, insert_user, &user)));
     *out_user = user;
     return NULL;
 }
+
+/* --- read --- */
 
 static struct err *fetch_where(struct sql_db *db, struct ctx *ctx, const char *statement,
                                const char *value, struct user *out_user)
@@ -71,8 +82,8 @@ static struct err *fetch_where(struct sql_db *db, struct ctx *ctx, const char *s
 struct err *store_fetch(struct sql_db *db, struct ctx *ctx, const char *id, struct user *out_user)
 {
     return fetch_where(db, ctx,
-                       "SELECT " COLUMNS " FROM users WHERE id = $1 AND status <> 'pending'", id,
-                       out_user);
+                       "SELECT " USER_COLUMNS " FROM users WHERE id = $1 AND status <> 'pending'",
+                       id, out_user);
 }
 
 struct err *store_fetch_by_email(struct sql_db *db, struct ctx *ctx, const char *email,
@@ -80,61 +91,72 @@ struct err *store_fetch_by_email(struct sql_db *db, struct ctx *ctx, const char 
 {
     char key[EMAIL_TEXT];
     email_key(email, key);
-    return fetch_where(db, ctx,
-                       "SELECT " COLUMNS " FROM users WHERE email_key = $1 AND status <> 'pending'",
-                       key, out_user);
+    return fetch_where(
+        db, ctx, "SELECT " USER_COLUMNS " FROM users WHERE email_key = $1 AND status <> 'pending'",
+        key, out_user);
 }
 
-static struct err *exec_one(struct sql_db *db, struct ctx *ctx, bool *out_done,
-                            const char *statement, const struct sql_value *params, size_t count)
+/* --- change --- */
+
+static struct err *exec(struct sql_db *db, struct ctx *ctx, const char *statement,
+                        int64_t *out_affected, const struct sql_value *params, size_t count)
 {
     _cleanup_(sql_release) struct sql_conn *conn = NULL;
     TRY(sql_acquire(db, ctx, &conn));
-    int64_t affected = 0;
-    TRY(sql_exec_params(conn, ctx, statement, &affected, params, count));
-    *out_done = affected == 1;
-    return NULL;
+    return sql_exec_params(conn, ctx, statement, out_affected, params, count);
 }
 
 struct err *store_activate(struct sql_db *db, struct ctx *ctx, const char *id,
                            struct user *out_user)
 {
-    bool activated = false;
-    TRY(exec_one(db, ctx, &activated,
-                 "UPDATE users SET status = 'active', version = version + 1, updated_at = $2"
-                 " WHERE id = $1 AND status = 'pending'",
-                 SQL_PARAMS(SQL_TEXT(id), SQL_I64(clock_now_ms()))));
+    TRY(exec(db, ctx,
+             "UPDATE users SET status = 'active', version = version + 1, updated_at = $2"
+             " WHERE id = $1 AND status = 'pending'",
+             NULL, SQL_PARAMS(SQL_TEXT(id), SQL_I64(clock_now_ms()))));
     return store_fetch(db, ctx, id, out_user);
 }
 
-struct err *store_update(struct sql_db *db, struct ctx *ctx, struct user *user, bool *out_changed)
+struct update {
+    const struct user *user;
+    int64_t now_ms;
+    int64_t affected;
+};
+
+static struct err *update_user(struct sql_conn *conn, struct ctx *ctx, void *data)
 {
+    struct update *update = data;
+    const struct user *user = update->user;
     char key[EMAIL_TEXT];
     email_key(user->email, key);
-    int64_t now_ms = clock_now_ms();
-    bool changed = false;
-    struct err *e =
-        exec_one(db, ctx, &changed,
-                 "UPDATE users SET email = $3, email_key = $4, name = $5, role = $6, status = $7,"
-                 " email_verified = $8, updated_at = $9, version = version + 1"
-                 " WHERE id = $1 AND version = $2",
-                 SQL_PARAMS(SQL_TEXT(user->id), SQL_I64(user->version), SQL_TEXT(user->email),
-                            SQL_TEXT(key), SQL_TEXT(user->name), SQL_TEXT(user_roles[user->role]),
-                            SQL_TEXT(user_statuses[user->status]), SQL_BOOL(user->email_verified),
-                            SQL_I64(now_ms)));
-    if (e)
-        return email_taken(e);
-    if (changed) {
+    TRY(clear_address(conn, ctx, key));
+    return sql_exec(conn, ctx,
+                    "UPDATE users SET email = $3, email_key = $4, name = $5, role = $6,"
+                    " status = $7, email_verified = $8, updated_at = $9, version = version + 1"
+                    " WHERE id = $1 AND version = $2",
+                    &update->affected, SQL_TEXT(user->id), SQL_I64(user->version),
+                    SQL_TEXT(user->email), SQL_TEXT(key), SQL_TEXT(user->name),
+                    SQL_TEXT(user_roles[user->role]), SQL_TEXT(user_statuses[user->status]),
+                    SQL_BOOL(user->email_verified), SQL_I64(update->now_ms));
+}
+
+struct err *store_update(struct sql_db *db, struct ctx *ctx, struct user *user, bool *out_is_done)
+{
+    struct update update = {.user = user, .now_ms = clock_now_ms()};
+    TRY(email_taken(sql_transact(db, ctx, update_user, &update)));
+    *out_is_done = update.affected == 1;
+    if (*out_is_done) {
         user->version++;
-        user->updated_at_ms = now_ms;
+        user->updated_at_ms = update.now_ms;
     }
-    *out_changed = changed;
     return NULL;
 }
 
 struct err *store_delete(struct sql_db *db, struct ctx *ctx, const char *id, int64_t version,
-                         bool *out_deleted)
+                         bool *out_is_done)
 {
-    return exec_one(db, ctx, out_deleted, "DELETE FROM users WHERE id = $1 AND version = $2",
-                    SQL_PARAMS(SQL_TEXT(id), SQL_I64(version)));
+    int64_t affected = 0;
+    TRY(exec(db, ctx, "DELETE FROM users WHERE id = $1 AND version = $2", &affected,
+             SQL_PARAMS(SQL_TEXT(id), SQL_I64(version))));
+    *out_is_done = affected == 1;
+    return NULL;
 }

@@ -6,25 +6,30 @@
 
 const char *const user_roles[] = {"user", "admin", NULL};
 const char *const user_statuses[] = {"active", "suspended", "pending", NULL};
-/* What an admin may set and ask for. */
-static const char *const settable_statuses[] = {"active", "suspended", NULL};
+/* Those that are seen from outside. */
+static const char *const statuses[] = {"active", "suspended", NULL};
 static const char *const sorts[] = {"created_at", "-created_at", "email", "-email",
                                     "name",       "-name",       NULL};
 
-static const struct field user_fields[] = {
-    FIELD(struct user, id, UUID, .flags = READ_ONLY),
-    FIELD(struct user, email, EMAIL, .flags = REQUIRED, .doc = "Login address, unique",
-          .example = "\"ann@example.com\""),
-    FIELD(struct user, name, STRING, .flags = REQUIRED, .min = 1, .max = USER_NAME_MAX,
-          .example = "\"Ann\""),
-    FIELD(struct user, role, ENUM, .flags = READ_ONLY, .values = user_roles),
-    FIELD(struct user, status, ENUM, .flags = READ_ONLY, .values = user_statuses),
-    FIELD(struct user, email_verified, BOOL, .flags = READ_ONLY),
-    FIELD(struct user, created_at_ms, TIME, .json = "created_at", .flags = READ_ONLY),
-    FIELD(struct user, updated_at_ms, TIME, .json = "updated_at", .flags = READ_ONLY),
-    FIELD(struct user, version, INT, .flags = COLUMN_ONLY),
-};
+#define USER_FIELDS(statuses_)                                                                     \
+    FIELD(struct user, id, UUID, .flags = READ_ONLY),                                              \
+        FIELD(struct user, email, EMAIL, .flags = REQUIRED, .doc = "Login address, unique",        \
+              .example = "\"ann@example.com\""),                                                   \
+        FIELD(struct user, name, STRING, .flags = REQUIRED, .min = 1, .max = USER_NAME_MAX,        \
+              .example = "\"Ann\""),                                                               \
+        FIELD(struct user, role, ENUM, .flags = READ_ONLY, .values = user_roles),                  \
+        FIELD(struct user, status, ENUM, .flags = READ_ONLY, .values = (statuses_)),               \
+        FIELD(struct user, email_verified, BOOL, .flags = READ_ONLY),                              \
+        FIELD(struct user, created_at_ms, TIME, .json = "created_at", .flags = READ_ONLY),         \
+        FIELD(struct user, updated_at_ms, TIME, .json = "updated_at", .flags = READ_ONLY),         \
+        FIELD(struct user, version, INT, .flags = COLUMN_ONLY)
+
+static const struct field user_fields[] = {USER_FIELDS(statuses)};
 const struct model user_model = MODEL(struct user, user_fields, "A person who can sign in");
+
+static const struct field created_user_fields[] = {USER_FIELDS(user_statuses)};
+const struct model created_user_model =
+    MODEL(struct user, created_user_fields, "A user whose registration has begun");
 
 static const struct field new_user_fields[] = {
     FIELD(struct new_user, email, EMAIL, .flags = REQUIRED, .doc = "Login address, unique",
@@ -40,20 +45,20 @@ static const struct field user_patch_fields[] = {
     FIELD(struct user_patch, email, EMAIL, .doc = "A new address is not verified"),
     FIELD(struct user_patch, name, STRING, .min = 1, .max = USER_NAME_MAX),
     FIELD(struct user_patch, role, ENUM, .values = user_roles, .doc = "Admins only"),
-    FIELD(struct user_patch, status, ENUM, .values = settable_statuses, .doc = "Admins only"),
+    FIELD(struct user_patch, status, ENUM, .values = statuses, .doc = "Admins only"),
 };
 const struct model user_patch_model =
     MODEL_WITH_PRESENCE(struct user_patch, user_patch_fields, given, "What to change in a user");
 
 /* The order is that of enum user_query_bits. */
 static const struct field user_query_fields[] = {
-    FIELD(struct user_query, limit, INT, .min = 1, .max = 200, .def = "50",
+    FIELD(struct user_query, limit, INT, .min = 1, .max = USER_PAGE_MAX, .def = "50",
           .doc = "Users on a page"),
     FIELD(struct user_query, cursor, STRING, .min = 1, .max = USER_CURSOR_MAX,
           .doc = "next_cursor of the page before"),
-    FIELD(struct user_query, email, STRING, .min = 1, .max = 254,
+    FIELD(struct user_query, email, STRING, .min = 1, .max = USER_TEXT_MAX,
           .doc = "Only the user with this address; letter case does not matter"),
-    FIELD(struct user_query, status, ENUM, .values = settable_statuses),
+    FIELD(struct user_query, status, ENUM, .values = statuses),
     FIELD(struct user_query, role, ENUM, .values = user_roles),
     FIELD(struct user_query, sort, ENUM, .values = sorts, .def = "\"created_at\"",
           .doc = "Order; a minus turns it round"),

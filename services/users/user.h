@@ -12,12 +12,14 @@
 #undef X
 
 #define USER_NAME_MAX   100
+#define USER_TEXT_MAX   254 /* characters of a name, or of an address to look for */
+#define USER_PAGE_MAX   200
 #define USER_CURSOR_MAX 2048
 
 enum user_role { ROLE_USER, ROLE_ADMIN };
 extern const char *const user_roles[];
 
-/* Pending users exist on NATS only, between create and activate. */
+/* Pending is a user between users.v1.create and users.v1.activate, whom nobody else sees. */
 enum user_status { STATUS_ACTIVE, STATUS_SUSPENDED, STATUS_PENDING };
 extern const char *const user_statuses[];
 
@@ -33,6 +35,8 @@ struct user {
     int64_t version; /* in the ETag, not in the document */
 };
 extern const struct model user_model;
+/* The same, who may be pending. */
+extern const struct model created_user_model;
 
 /* An invitation, and users.v1.create. */
 struct new_user {
