@@ -15,16 +15,19 @@
  *   1. settings are loaded, logs begin, database, bus and verifier are opened; none of them need be
  *      there yet, and what is away is tried for ever;
  *   2. the admin listener (ADMIN_ADDR) answers /livez, /readyz, /metrics, /version;
- *   3. migrations run as soon as the database answers. A database that is wrong (SQL_SCHEMA_NEWER,
- * a changed migration) ends the process;
+ *   3. migrations run as soon as the database answers. A database that is wrong
+ *      (SQL_SCHEMA_NEWER, a changed migration) ends the process;
  *   4. start() builds the service, its bus methods are served, the listener (LISTEN_ADDR) opens;
  *   5. ready: /readyz is 200 while database, bus, verifier and ready() are fine, else 503 with a
- * reason for each that is not. SIGTERM or SIGINT, in this order:
+ *      reason for each that is not.
+ *
+ * SIGTERM or SIGINT, in this order:
  *   1. runtime->ctx ends, /readyz turns 503 (/livez stays 200), lame_duck();
  *   2. for SHUTDOWN_LAME_DUCK_MS everything is served as before, with Connection: close;
  *   3. the listener closes, requests in flight finish, then the bus drains; both together within
  *      SHUTDOWN_DRAIN_MS, and what takes longer is cancelled;
  *   4. stop(); bus and database close, the admin listener last; exit 0.
+ *
  * A second signal ends the process at once.
  *
  * The addresses that were chosen are logged ("listening", with "address"), so that LISTEN_ADDR and
