@@ -10,8 +10,8 @@
  *
  * Threads: a key and a key set are immutable once made; any number of threads may use them at once.
  * Both are reference counted; ref and unref may be called by any thread that has a reference.
- * Nothing blocks. An ES256 signature takes about 30 us to make and 70 us to check, Ed25519 50 and
- * 130, RS256 600 and 25.
+ * Nothing blocks. A token takes about 35 us to sign and 85 us to verify with ES256, 60 and 145 with
+ * EdDSA, 360 and 30 with RS256 (one slow core; OpenSSL's share is all but 5 us of each).
  *
  * Errors besides those named below: err_oom(); ERR_INTERNAL for misuse and when a result does not
  * fit the buffer. A struct buf is appended to, on success only. Private parts are wiped from all
