@@ -2,6 +2,8 @@
 
 #include <conc/chan.h>
 
+#include "alloc_fail.h"
+
 static struct chan *new_chan(size_t capacity, void (*drop)(void *item))
 {
     struct chan *chan = NULL;
@@ -19,6 +21,17 @@ static void a_capacity_has_limits(void **state)
         assert_ptr_equal(chan, (void *)1);
     }
     chan_free(NULL);
+}
+
+static void memory_that_is_short_is_an_error(void **state)
+{
+    (void)state;
+    struct chan *chan = (void *)1;
+    alloc_fail_after(0);
+    struct err *e = chan_new(4, NULL, &chan);
+    assert_true(alloc_fail_stop());
+    expect_kind(e, &ERR_OUT_OF_MEMORY, "a new channel");
+    assert_ptr_equal(chan, (void *)1);
 }
 
 static void first_in_first_out_round_the_ring(void **state)
@@ -322,6 +335,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_capacity_has_limits),
+        cmocka_unit_test(memory_that_is_short_is_an_error),
         cmocka_unit_test(first_in_first_out_round_the_ring),
         cmocka_unit_test(null_is_an_item),
         cmocka_unit_test(a_closed_channel_gives_what_it_has),

@@ -2,8 +2,9 @@
 
 #include <semaphore.h>
 
-#include <conc/chan.h>
 #include <conc/group.h>
+
+#include "alloc_fail.h"
 
 static struct group *new_group(struct ctx *parent, size_t limit)
 {
@@ -41,6 +42,17 @@ static void a_limit_has_limits(void **state)
         expect_kind(group_new(NULL, wrong[i], &group), &ERR_INTERNAL, "a wrong limit");
         assert_ptr_equal(group, (void *)1);
     }
+}
+
+static void memory_that_is_short_is_an_error(void **state)
+{
+    (void)state;
+    struct group *group = (void *)1;
+    alloc_fail_after(0);
+    struct err *e = group_new(NULL, 4, &group);
+    assert_true(alloc_fail_stop());
+    expect_kind(e, &ERR_OUT_OF_MEMORY, "a new group");
+    assert_ptr_equal(group, (void *)1);
 }
 
 static void an_empty_group_succeeds(void **state)
@@ -184,6 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_limit_has_limits),
+        cmocka_unit_test(memory_that_is_short_is_an_error),
         cmocka_unit_test(an_empty_group_succeeds),
         cmocka_unit_test(every_task_runs),
         cmocka_unit_test(the_limit_holds),

@@ -4,8 +4,9 @@
 #include <signal.h>
 #include <string.h>
 
-#include <conc/chan.h>
 #include <conc/pool.h>
+
+#include "alloc_fail.h"
 
 static struct pool *new_pool(size_t workers, size_t queue)
 {
@@ -81,6 +82,26 @@ static void threads_that_cannot_be_made_are_an_error(void **state)
     struct pool *pool = (void *)1;
     expect_kind(pool_new(&options, &pool), &ERR_OVERLOADED, "stacks beyond the address space");
     assert_ptr_equal(pool, (void *)1);
+}
+
+static void memory_that_is_short_is_an_error(void **state)
+{
+    (void)state;
+    struct pool_options options = {.name = "test", .workers = 1, .queue = 1};
+    struct pool *none = (void *)1;
+    atomic_int runs = 0;
+    struct pool *pool = new_pool(1, 1);
+    alloc_fail_after(0);
+    struct err *made = pool_new(&options, &none);
+    struct err *submitted = pool_submit(pool, count_job, &runs);
+    struct err *called = pool_call(pool, NULL, count_call, &runs); /* needs none */
+    assert_true(alloc_fail_stop());
+    expect_kind(made, &ERR_OUT_OF_MEMORY, "a new pool");
+    expect_kind(submitted, &ERR_OUT_OF_MEMORY, "submitting");
+    expect_kind(called, NULL, "calling");
+    assert_ptr_equal(none, (void *)1);
+    pool_free(pool);
+    assert_int_equal(runs, 1);
 }
 
 static void a_full_queue_refuses(void **state)
@@ -342,6 +363,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_have_limits),
         cmocka_unit_test(threads_that_cannot_be_made_are_an_error),
+        cmocka_unit_test(memory_that_is_short_is_an_error),
         cmocka_unit_test(a_full_queue_refuses),
         cmocka_unit_test(a_call_gives_the_job_s_result),
         cmocka_unit_test(a_ctx_that_has_ended_calls_nothing),

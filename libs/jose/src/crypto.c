@@ -2,12 +2,19 @@
 
 #include <openssl/err.h>
 
+struct err *jose_crypto_oom(void)
+{
+    bool has_failed = false;
+    unsigned long code;
+    /* The first failure may lie below others that it caused. */
+    while ((code = ERR_get_error()))
+        has_failed = has_failed || ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+    return has_failed ? err_oom() : NULL;
+}
+
 struct err *jose_crypto_error(const char *what)
 {
-    unsigned long code = ERR_peek_last_error();
-    const char *reason = ERR_reason_error_string(code);
-    ERR_clear_error();
-    if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE)
-        return err_oom();
+    const char *reason = ERR_reason_error_string(ERR_peek_error());
+    TRY(jose_crypto_oom());
     return err_new(&ERR_INTERNAL, "%s: %s", what, reason ? reason : "unknown reason");
 }

@@ -2,10 +2,12 @@
  * OpenSSL's objects with our cleanup, and its errors as ours.
  *
  * OpenSSL keeps a queue of errors per thread that the TLS code of other libraries reads too: no
- * function of this library leaves anything in it.
+ * failure here leaves anything in it.
  */
 #ifndef JOSE_CRYPTO_H
 #define JOSE_CRYPTO_H
+
+#include <stdbool.h>
 
 #include <openssl/bn.h>
 #include <openssl/evp.h>
@@ -24,7 +26,11 @@ DEFINE_CLEANUP(OSSL_PARAM_BLD *, OSSL_PARAM_BLD_free);
 DEFINE_CLEANUP(OSSL_PARAM *, OSSL_PARAM_free);
 DEFINE_CLEANUP(BIGNUM *, BN_clear_free);
 
-/* ERR_INTERNAL with OpenSSL's reason (or err_oom()); empties its queue. */
-struct err *jose_crypto_error(const char *what) MUST_CHECK;
+/* What to call after OpenSSL has failed, for whatever reason; both empty its queue. */
+
+/* err_oom() if it was for want of memory; NULL otherwise: then the input is to blame. */
+struct err *jose_crypto_oom(void) MUST_CHECK;
+/* err_oom(), or ERR_INTERNAL with OpenSSL's reason. */
+struct err *jose_crypto_error(const char *what) MUST_CHECK NEVER_NULL;
 
 #endif

@@ -7,8 +7,6 @@
 
 #include <base/secret.h>
 
-#include "refuse.h"
-
 enum { EC_X, EC_Y, EC_D };
 enum { ED_X, ED_D };
 enum { RSA_N, RSA_E };
@@ -137,9 +135,10 @@ struct err *jose_material_import(const struct jose_alg_info *info,
 {
     _cleanup_(EVP_PKEY_free) EVP_PKEY *pkey =
         info->alg == JOSE_EDDSA ? import_ed25519(material) : import_numbers(info, material);
-    if (!pkey)
-        return jose_refuse(jose_crypto_error("import a key"), &JOSE_INVALID_KEY,
-                           "the members are not a key");
+    if (!pkey) {
+        TRY(jose_crypto_oom());
+        return err_new(&JOSE_INVALID_KEY, "the members are not those of a key");
+    }
     if (info->alg == JOSE_RS256)
         TRY(check_rsa(material, pkey));
     *out_pkey = TAKE(pkey);

@@ -1,7 +1,5 @@
 #include <string.h>
 
-#include <openssl/err.h>
-
 #include <base/encode.h>
 
 #include "crypto.h"
@@ -83,7 +81,7 @@ struct err *jose_open(const unsigned char key[static 32], const char *aad, const
     if (!scratch_init(&plain, plain_len))
         return err_oom();
     if (!decrypt(key, aad, sealed, sealed_len, (unsigned char *)plain.data)) {
-        ERR_clear_error();
+        TRY(jose_crypto_oom());
         return err_new(&JOSE_BROKEN_SEAL, "the sealed text, its place or the key is another one");
     }
     return buf_append(out, plain.data, plain_len) ? NULL : jose_buf_error(out);

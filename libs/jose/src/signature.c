@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include <openssl/ecdsa.h>
-#include <openssl/err.h>
 
 #define SCALAR 32 /* bytes of r and of s on P-256 */
 #define RAW    (2 * SCALAR)
@@ -17,7 +16,7 @@ struct err *jose_signature_prepare(const struct jose_alg_info *info, EVP_PKEY *p
 {
     _cleanup_(EVP_MD_CTX_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     if (!ctx)
-        return err_oom();
+        return jose_crypto_error("prepare a key");
     int done = for_signing
                    ? EVP_DigestSignInit_ex(ctx, NULL, info->digest, NULL, NULL, pkey, NULL)
                    : EVP_DigestVerifyInit_ex(ctx, NULL, info->digest, NULL, NULL, pkey, NULL);
@@ -105,7 +104,9 @@ struct err *jose_signature_check(const struct jose_alg_info *info, const EVP_MD_
     }
     _cleanup_(EVP_MD_CTX_free) EVP_MD_CTX *ctx = NULL;
     TRY(copy_prepared(prepared, &ctx));
-    *out_valid = EVP_DigestVerify(ctx, signature, len, bytes, count) == 1;
-    ERR_clear_error();
+    bool is_valid = EVP_DigestVerify(ctx, signature, len, bytes, count) == 1;
+    if (!is_valid)
+        TRY(jose_crypto_oom());
+    *out_valid = is_valid;
     return NULL;
 }
