@@ -1,53 +1,80 @@
+#include <base/str.h>
 #include <slog/slog.h>
 
+#include "accounts.h"
 #include "handlers.h"
 #include "kinds.h"
-#include "store.h"
 
 #define RETRY_MIN_MS 50
 #define RETRY_MAX_MS 5000
 
-static struct err *try_once(const struct service *service, struct ctx *ctx)
+/* The directory has an admin who cannot sign in: invited, or the credentials were lost. */
+static struct err *give_password(const struct service *service, struct ctx *ctx,
+                                 const struct user *user)
 {
-    const char *email = service->settings->bootstrap_admin_email;
     struct account account = {0};
     bool found = false;
-    TRY(store_find_account_by_email(service->db, ctx, email, &account, &found));
+    TRY(store_find_account(service->db, ctx, user->id, &account, &found));
     if (found)
         return NULL;
+    char hash[PASSWORD_HASH_TEXT];
+    TRY(password_hash(service->passwords, ctx, service->settings->bootstrap_admin_password, hash));
+    TRY(account_put(service, ctx, user, hash));
+    slog_info("bootstrap admin got a password", SLOG_STR("user_id", user->id));
+    return NULL;
+}
+
+static struct err *try_once(const struct service *service, struct ctx *ctx)
+{
+    const struct new_account admin = {
+        .email = service->settings->bootstrap_admin_email,
+        .name = "Administrator",
+        .password = service->settings->bootstrap_admin_password,
+        .role = ROLE_ADMIN,
+    };
     struct user user = {0};
-    struct err *e = create_account(service, ctx, email, "Administrator",
-                                   service->settings->bootstrap_admin_password, ROLE_ADMIN, &user);
-    if (err_is(e, &DIRECTORY_EMAIL_TAKEN)) {
-        slog_warn("the bootstrap admin's address belongs to a user already; no admin was made",
-                  SLOG_STR("email", email));
+    struct err *e = directory_find_by_email(service->bus, ctx, admin.email, &user);
+    if (err_is(e, &DIRECTORY_NO_USER)) {
         err_free(e);
+        TRY(create_account(service, ctx, &admin, &user));
+        slog_info("bootstrap admin made", SLOG_STR("user_id", user.id));
         return NULL;
     }
-    if (!e)
-        slog_info("bootstrap admin made", SLOG_STR("user_id", user.id));
-    return e;
+    TRY(e);
+    if (user.role == ROLE_ADMIN)
+        return give_password(service, ctx, &user);
+    slog_warn("the bootstrap admin's address is that of a user who is no admin",
+              SLOG_STR("user_id", user.id));
+    return NULL;
+}
+
+/* Whether there was an admin when this database was last used; then nobody needs to wait. */
+static bool was_there(const struct service *service, struct ctx *ctx)
+{
+    struct account account = {0};
+    bool found = false;
+    struct err *e = store_find_account_by_email(
+        service->db, ctx, service->settings->bootstrap_admin_email, &account, &found);
+    err_free(e);
+    return !e && found;
 }
 
 struct err *bootstrap_admin(struct ctx *ctx, void *data)
 {
     struct service *service = data;
-    int64_t pause_ms = RETRY_MIN_MS;
-    for (;;) {
+    if (was_there(service, ctx))
+        atomic_store(&service->is_bootstrapped, true);
+    for (int64_t pause_ms = RETRY_MIN_MS;; pause_ms = MIN(pause_ms * 2, RETRY_MAX_MS)) {
         struct err *e = try_once(service, ctx);
         if (!e) {
-            atomic_store(&service->bootstrapped, true);
+            atomic_store(&service->is_bootstrapped, true);
             return NULL;
         }
-        /* The directory being away is what start-up looks like; anything else is worth a line. */
-        if (!err_is(e, &ERR_UPSTREAM_UNAVAILABLE) && !ctx_is_done(ctx))
+        /* The directory away, another replica at the same: that is what a start looks like. */
+        bool is_usual = err_is(e, &ERR_UPSTREAM_UNAVAILABLE) || err_is(e, &DIRECTORY_EMAIL_TAKEN);
+        if (!is_usual && !ctx_is_done(ctx))
             slog_warn("the bootstrap admin could not be made; trying again", SLOG_ERR(e));
         err_free(e);
-        struct err *over = ctx_sleep(ctx, pause_ms);
-        if (over) {
-            err_free(over);
-            return NULL;
-        }
-        pause_ms = MIN(pause_ms * 2, RETRY_MAX_MS);
+        TRY(ctx_sleep(ctx, pause_ms));
     }
 }

@@ -2,27 +2,19 @@
 
 #include <base/str.h>
 
-const struct err_kind DIRECTORY_EMAIL_TAKEN = {
-    .slug = "email_taken",
-    .status = 409,
-    .title = "Address taken",
-};
-const struct err_kind DIRECTORY_NO_USER = {
-    .slug = "user_not_found",
-    .status = 404,
-    .title = "User not found",
-};
+#include "kinds.h"
+
 static const struct err_kind *const kinds[] = {&DIRECTORY_EMAIL_TAKEN, &DIRECTORY_NO_USER, NULL};
 
-const char *const directory_roles[] = {"user", "admin", NULL};
-const char *const directory_statuses[] = {"active", "suspended", "pending", NULL};
+const char *const user_roles[] = {"user", "admin", NULL};
+const char *const user_statuses[] = {"active", "suspended", NULL};
 
 static const struct field user_fields[] = {
     FIELD(struct user, id, UUID, .flags = REQUIRED | READ_ONLY),
     FIELD(struct user, email, EMAIL, .flags = REQUIRED),
-    FIELD(struct user, name, STRING, .flags = REQUIRED),
-    FIELD(struct user, role, ENUM, .flags = REQUIRED | READ_ONLY, .values = directory_roles),
-    FIELD(struct user, status, ENUM, .flags = REQUIRED | READ_ONLY, .values = directory_statuses),
+    FIELD(struct user, name, STRING, .flags = REQUIRED, .min = 1, .max = USER_NAME_MAX),
+    FIELD(struct user, role, ENUM, .flags = REQUIRED | READ_ONLY, .values = user_roles),
+    FIELD(struct user, status, ENUM, .flags = REQUIRED | READ_ONLY, .values = user_statuses),
     FIELD(struct user, email_verified, BOOL, .flags = READ_ONLY),
     FIELD(struct user, created_at_ms, TIME, .json = "created_at", .flags = READ_ONLY),
     FIELD(struct user, updated_at_ms, TIME, .json = "updated_at", .flags = READ_ONLY),
@@ -33,20 +25,19 @@ struct create_request {
     const char *email, *name;
     int role;
 };
-
 static const struct field create_fields[] = {
     FIELD(struct create_request, email, EMAIL),
     FIELD(struct create_request, name, STRING),
-    FIELD(struct create_request, role, ENUM, .values = directory_roles),
+    FIELD(struct create_request, role, ENUM, .values = user_roles),
 };
 static const struct model create_model =
     MODEL(struct create_request, create_fields, "users.v1.create");
 
-struct id_request {
-    const char *id;
+struct user_id {
+    char id[UUID_TEXT];
 };
-static const struct field id_fields[] = {FIELD(struct id_request, id, STRING)};
-static const struct model id_model = MODEL(struct id_request, id_fields, "users.v1.get, activate");
+static const struct field id_fields[] = {FIELD(struct user_id, id, UUID, .flags = REQUIRED)};
+static const struct model id_model = MODEL(struct user_id, id_fields, "Whom it is about");
 
 struct email_request {
     const char *email;
@@ -55,49 +46,60 @@ static const struct field email_fields[] = {FIELD(struct email_request, email, E
 static const struct model email_model =
     MODEL(struct email_request, email_fields, "users.v1.find_by_email");
 
-/* An answer is expected within this; the request may have less. */
+/* An answer is expected within this; the caller may have less. */
 #define ANSWER_MS 2000
-#define TRIES     3
+/* For what may be asked twice. */
+#define TRIES    3
+#define PAUSE_MS 100
 
 static struct err *ask(struct bus *bus, struct ctx *parent, const char *subject,
-                       const struct model *in_model, const void *in, struct user *out_user)
+                       const struct model *in_model, const void *in, const struct model *out_model,
+                       void *out)
 {
     _cleanup_(ctx_deinit) struct ctx ctx;
     ctx_init(&ctx, parent, ANSWER_MS);
     _cleanup_(arena_deinit) struct arena arena = ARENA_INIT(64 << 10);
-    return bus_request(bus, &ctx, subject, in_model, in, &user_model, &arena, out_user, kinds);
+    return bus_request(bus, &ctx, subject, in_model, in, out_model, &arena, out, kinds);
 }
 
 struct err *directory_create(struct bus *bus, struct ctx *ctx, const char *email, const char *name,
-                             enum directory_role role, struct user *out_user)
+                             enum user_role role, char out_id[static UUID_TEXT])
 {
     struct create_request request = {.email = email, .name = name, .role = (int)role};
-    return ask(bus, ctx, "users.v1.create", &create_model, &request, out_user);
+    struct user_id made = {0};
+    TRY(ask(bus, ctx, "users.v1.create", &create_model, &request, &id_model, &made));
+    str_copy(out_id, UUID_TEXT, made.id);
+    return NULL;
+}
+
+static struct err *ask_by_id(struct bus *bus, struct ctx *ctx, const char *subject, const char *id,
+                             struct user *out_user)
+{
+    struct user_id request = {0};
+    str_copy(request.id, sizeof(request.id), id);
+    return ask(bus, ctx, subject, &id_model, &request, &user_model, out_user);
 }
 
 struct err *directory_activate(struct bus *bus, struct ctx *ctx, const char *id,
                                struct user *out_user)
 {
-    struct id_request request = {.id = id};
-    struct err *e = NULL;
-    for (int try = 0; try < TRIES; try++) {
+    for (int try = 1;; try++) {
+        struct err *e = ask_by_id(bus, ctx, "users.v1.activate", id, out_user);
+        if (!err_is_retryable(e) || ctx_is_done(ctx) || try == TRIES)
+            return e;
         err_free(e);
-        e = ask(bus, ctx, "users.v1.activate", &id_model, &request, out_user);
-        if (!err_is(e, &ERR_UPSTREAM_TIMEOUT) || ctx_is_done(ctx))
-            break;
+        TRY(ctx_sleep(ctx, PAUSE_MS));
     }
-    return e;
 }
 
 struct err *directory_get(struct bus *bus, struct ctx *ctx, const char *id, struct user *out_user)
 {
-    struct id_request request = {.id = id};
-    return ask(bus, ctx, "users.v1.get", &id_model, &request, out_user);
+    return ask_by_id(bus, ctx, "users.v1.get", id, out_user);
 }
 
 struct err *directory_find_by_email(struct bus *bus, struct ctx *ctx, const char *email,
                                     struct user *out_user)
 {
     struct email_request request = {.email = email};
-    return ask(bus, ctx, "users.v1.find_by_email", &email_model, &request, out_user);
+    return ask(bus, ctx, "users.v1.find_by_email", &email_model, &request, &user_model, out_user);
 }

@@ -2,7 +2,8 @@
  * The directory of users as auth sees it: the requests to users.v1.* on NATS. Each call blocks
  * until the answer comes or the ctx ends; any thread may call.
  *
- * Errors: the two kinds below, ERR_UPSTREAM_UNAVAILABLE when nobody answers, ERR_UPSTREAM_TIMEOUT.
+ * Errors: the two kinds that kinds.def says are the directory's, ERR_UPSTREAM_UNAVAILABLE when
+ * nobody answers, ERR_UPSTREAM_TIMEOUT.
  */
 #ifndef AUTH_DIRECTORY_H
 #define AUTH_DIRECTORY_H
@@ -10,19 +11,17 @@
 #include <bus/bus.h>
 #include <model/model.h>
 
-/* The codes that `users` answers with. */
-extern const struct err_kind DIRECTORY_EMAIL_TAKEN;
-extern const struct err_kind DIRECTORY_NO_USER;
+enum user_role { ROLE_USER, ROLE_ADMIN };
+enum user_status { STATUS_ACTIVE, STATUS_SUSPENDED };
+extern const char *const user_roles[];
+extern const char *const user_statuses[];
 
-enum directory_role { ROLE_USER, ROLE_ADMIN };
-enum directory_status { STATUS_ACTIVE, STATUS_SUSPENDED, STATUS_PENDING };
-extern const char *const directory_roles[];
-extern const char *const directory_statuses[];
+#define USER_NAME_MAX 100
 
 struct user {
     char id[UUID_TEXT];
     char email[EMAIL_TEXT];
-    char name[MODEL_TEXT(100)];
+    char name[MODEL_TEXT(USER_NAME_MAX)];
     int role;
     int status;
     bool email_verified;
@@ -31,12 +30,15 @@ struct user {
 };
 extern const struct model user_model;
 
+/* A pending user, whom nobody sees until it is activated, and who gives way to the next one with
+ * the address. DIRECTORY_EMAIL_TAKEN. */
 struct err *directory_create(struct bus *bus, struct ctx *ctx, const char *email, const char *name,
-                             enum directory_role role, struct user *out_user) MUST_CHECK;
-/* Idempotent, so it is tried again when no answer comes. DIRECTORY_NO_USER: another registration of
- * the same address outran this one. */
+                             enum user_role role, char out_id[static UUID_TEXT]) MUST_CHECK;
+/* Idempotent, so it is tried again when no answer comes. DIRECTORY_NO_USER: another claim to the
+ * same address outran this one. */
 struct err *directory_activate(struct bus *bus, struct ctx *ctx, const char *id,
                                struct user *out_user) MUST_CHECK;
+/* Both: DIRECTORY_NO_USER. Pending users are not found. */
 struct err *directory_get(struct bus *bus, struct ctx *ctx, const char *id, struct user *out_user)
     MUST_CHECK;
 struct err *directory_find_by_email(struct bus *bus, struct ctx *ctx, const char *email,

@@ -10,10 +10,15 @@
 /* register.c */
 extern const struct model registration_model;
 http_handler register_user;
-/* Makes a user with a password, complete or not at all. EMAIL_TAKEN as the directory says it. */
-struct err *create_account(const struct service *service, struct ctx *ctx, const char *email,
-                           const char *name, const char *password, enum directory_role role,
-                           struct user *out_user) MUST_CHECK;
+
+struct new_account {
+    const char *email, *name, *password;
+    enum user_role role;
+};
+/* Makes a user with a password. DIRECTORY_EMAIL_TAKEN; after any error but that, the person may or
+ * may not be there, and registering again tells. */
+struct err *create_account(const struct service *service, struct ctx *ctx,
+                           const struct new_account *new_account, struct user *out_user) MUST_CHECK;
 
 /* login.c */
 extern const struct model login_model;
@@ -29,7 +34,7 @@ http_handler logout;
 /* jwks.c */
 http_handler read_jwks;
 
-/* bootstrap.c: makes the bootstrap admin, however long users takes to be there. */
+/* bootstrap.c: sees to it that the bootstrap admin is there, however long users takes. */
 struct err *bootstrap_admin(struct ctx *ctx, void *service) MUST_CHECK;
 
 #endif

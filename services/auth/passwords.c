@@ -1,5 +1,6 @@
 #include "passwords.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@
 #include "kinds.h"
 
 _Static_assert(PASSWORD_HASH_TEXT == crypto_pwhash_argon2id_STRBYTES, "libsodium's size");
+
+#define RETRY_AFTER_MS 1000
 
 struct passwords {
     struct pool *pool;
@@ -56,6 +59,14 @@ static void make_nobody(struct passwords *passwords, const struct auth_settings 
              (long long)settings->argon2_memory_kib, settings->argon2_passes, salt_text, hash_text);
 }
 
+static size_t worker_count(const struct auth_settings *settings)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (settings->hash_workers > 0)
+        return (size_t)settings->hash_workers;
+    return cores > 0 ? MIN((size_t)cores, (size_t)HASH_WORKERS_MAX) : 1;
+}
+
 struct err *passwords_new(const struct auth_settings *settings, struct metrics *metrics,
                           struct passwords **out_passwords)
 {
@@ -67,14 +78,12 @@ struct err *passwords_new(const struct auth_settings *settings, struct metrics *
     passwords->passes = (unsigned long long)settings->argon2_passes;
     passwords->memory_bytes = (size_t)settings->argon2_memory_kib * 1024;
     make_nobody(passwords, settings);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    size_t workers = settings->hash_workers > 0 ? (size_t)settings->hash_workers
-                     : cores > 0                ? MIN((size_t)cores, (size_t)256)
-                                                : 1;
-    TRY(pool_new(&(struct pool_options){.name = "hash",
-                                        .workers = workers,
-                                        .queue = (size_t)settings->hash_queue},
-                 &passwords->pool));
+    const struct pool_options options = {
+        .name = "hash",
+        .workers = worker_count(settings),
+        .queue = (size_t)settings->hash_queue,
+    };
+    TRY(pool_new(&options, &passwords->pool));
     TRY(metric_function(metrics, "auth_hash_queue", "Passwords that wait to be hashed", "gauge",
                         NULL, queued, passwords));
     TRY(metric_function(metrics, "auth_hash_refused_total",
@@ -148,36 +157,42 @@ struct err *password_check(const char *password, const char *email, const char *
 struct job {
     const struct passwords *passwords;
     const char *password;
-    const char *verify; /* the hash to hold it against; NULL: make one */
+    const char *verify; /* the hash to hold it against */
     char hash[PASSWORD_HASH_TEXT];
     bool right;
 };
 
-static struct err *run_job(void *data)
+static struct err *run_verify(void *data)
 {
     struct job *job = data;
-    size_t len = strlen(job->password);
-    if (job->verify) {
-        job->right = crypto_pwhash_argon2id_str_verify(job->verify, job->password, len) == 0;
-        return NULL;
-    }
-    return crypto_pwhash_argon2id_str(job->hash, job->password, len, job->passwords->passes,
-                                      job->passwords->memory_bytes) == 0
+    errno = 0;
+    job->right =
+        crypto_pwhash_argon2id_str_verify(job->verify, job->password, strlen(job->password)) == 0;
+    /* libsodium: EINVAL is a wrong password; anything else means that it could not be hashed. */
+    return job->right || errno == EINVAL ? NULL : err_oom();
+}
+
+static struct err *run_hash(void *data)
+{
+    struct job *job = data;
+    return crypto_pwhash_argon2id_str(job->hash, job->password, strlen(job->password),
+                                      job->passwords->passes, job->passwords->memory_bytes) == 0
                ? NULL
                : err_oom();
 }
 
-static struct err *submit(struct passwords *passwords, struct ctx *ctx, struct job *job)
+static struct err *submit(struct passwords *passwords, struct ctx *ctx,
+                          struct err *(*run)(void *job), struct job *job)
 {
-    struct err *e = pool_call(passwords->pool, ctx, run_job, job);
-    return err_is(e, &ERR_OVERLOADED) ? err_set_retry_after(e, 1000) : e;
+    struct err *e = pool_call(passwords->pool, ctx, run, job);
+    return err_is(e, &ERR_OVERLOADED) ? err_set_retry_after(e, RETRY_AFTER_MS) : e;
 }
 
 struct err *password_hash(struct passwords *passwords, struct ctx *ctx, const char *password,
                           char out_hash[static PASSWORD_HASH_TEXT])
 {
     struct job job = {.passwords = passwords, .password = password};
-    TRY(submit(passwords, ctx, &job));
+    TRY(submit(passwords, ctx, run_hash, &job));
     memcpy(out_hash, job.hash, sizeof(job.hash));
     return NULL;
 }
@@ -190,7 +205,13 @@ struct err *password_verify(struct passwords *passwords, struct ctx *ctx, const 
         .password = password,
         .verify = hash ? hash : passwords->nobody,
     };
-    TRY(submit(passwords, ctx, &job));
+    TRY(submit(passwords, ctx, run_verify, &job));
     *out_right = job.right && hash;
     return NULL;
+}
+
+bool password_is_outdated(const struct passwords *passwords, const char *hash)
+{
+    return crypto_pwhash_argon2id_str_needs_rehash(hash, passwords->passes,
+                                                   passwords->memory_bytes) != 0;
 }

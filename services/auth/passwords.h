@@ -34,5 +34,7 @@ struct err *password_hash(struct passwords *passwords, struct ctx *ctx, const ch
 /* hash NULL: there is no such account; it takes the same time and says no. */
 struct err *password_verify(struct passwords *passwords, struct ctx *ctx, const char *password,
                             const char *hash, bool *out_right) MUST_CHECK;
+/* Whether the hash was made with other settings than the present ones. Does not block. */
+bool password_is_outdated(const struct passwords *passwords, const char *hash);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <sodium.h>
 
+#include <app/verifier.h>
 #include <base/secret.h>
 #include <base/str.h>
 
@@ -27,19 +28,18 @@ static const struct route routes[] = {
      .allow = ANYONE},
 };
 
-static struct err *check_bootstrap(const struct auth_settings *settings)
+static struct err *check(const struct app_settings *settings, const void *own_settings)
 {
-    if (!settings->bootstrap_admin_email)
-        return NULL;
-    if (!settings->bootstrap_admin_password)
-        return err_new(&CFG_INVALID, "BOOTSTRAP_ADMIN_PASSWORD must be set, too, when "
+    (void)settings;
+    const struct auth_settings *own = own_settings;
+    if (own->bootstrap_admin_email && !own->bootstrap_admin_password)
+        return err_new(&CFG_INVALID, "BOOTSTRAP_ADMIN_PASSWORD: must be set, too, when "
                                      "BOOTSTRAP_ADMIN_EMAIL is");
     return NULL;
 }
 
 static struct err *begin(struct app_runtime *runtime, struct service *service)
 {
-    TRY(check_bootstrap(service->settings));
     TRY(passwords_new(service->settings, runtime->metrics, &service->passwords));
     unsigned char kek[AUTH_KEY_BYTES];
     auth_decode_key(service->settings, kek);
@@ -48,7 +48,7 @@ static struct err *begin(struct app_runtime *runtime, struct service *service)
     secret_wipe(kek, sizeof(kek));
     TRY(keys_load(service->db, runtime->ctx, service->settings, &service->keys));
     if (!service->settings->bootstrap_admin_email) {
-        atomic_store(&service->bootstrapped, true);
+        atomic_store(&service->is_bootstrapped, true);
         return NULL;
     }
     TRY(group_new(runtime->ctx, 1, &service->background));
@@ -89,7 +89,7 @@ static void stop(struct app_runtime *runtime)
 static struct err *ready(struct app_runtime *runtime)
 {
     const struct service *service = runtime->state;
-    return atomic_load(&service->bootstrapped)
+    return atomic_load(&service->is_bootstrapped)
                ? NULL
                : err_new(&ERR_UPSTREAM_UNAVAILABLE, "the bootstrap admin is not made yet");
 }
@@ -125,6 +125,7 @@ const struct app auth_app = {
     .migrations = &auth_migrations,
     .settings = &auth_settings_table,
     .settings_size = sizeof(struct auth_settings),
+    .check = check,
     .start = start,
     .stop = stop,
     .ready = ready,

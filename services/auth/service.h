@@ -20,7 +20,7 @@ struct service {
     struct keys keys;
     unsigned char refresh_key[AUTH_KEY_BYTES]; /* the server's half of refresh tokens' keys */
     struct group *background;                  /* bootstrap.c */
-    atomic_bool bootstrapped;
+    atomic_bool is_bootstrapped;
 };
 
 extern const struct app auth_app;

@@ -8,6 +8,7 @@
 #include <base/encode.h>
 #include <base/secret.h>
 #include <base/str.h>
+#include <slog/slog.h>
 
 #include "kinds.h"
 
@@ -109,7 +110,7 @@ struct err *session_tokens(const struct service *service, const struct session *
     str_copy(claims.aud, sizeof(claims.aud), service->audience);
     str_copy(claims.sub, sizeof(claims.sub), account->user_id);
     str_copy(claims.sid, sizeof(claims.sid), session->id);
-    str_copy(claims.role, sizeof(claims.role), directory_roles[account->role]);
+    str_copy(claims.role, sizeof(claims.role), user_roles[account->role]);
     str_copy(claims.email, sizeof(claims.email), account->email);
     uuid_new(claims.jti);
     _cleanup_(buf_deinit) struct buf jwt = BUF_INIT(ACCESS_TOKEN_TEXT - 1);
@@ -140,7 +141,10 @@ struct err *session_begin(const struct service *service, struct ctx *ctx,
     secret_wipe(seed, sizeof(seed));
     uuid_new(session.id);
     str_copy(session.user_id, sizeof(session.user_id), account->user_id);
-    TRY(store_add_session(service->db, ctx, &session));
+    struct err *e = store_add_session(service->db, ctx, &session);
+    if (err_is(e, &SQL_FOREIGN_KEY))
+        return err_wrap_as(e, &INVALID_CREDENTIALS, "the account was deleted just now");
+    TRY(e);
     return session_tokens(service, &session, account, out_tokens);
 }
 
@@ -149,10 +153,13 @@ static struct err *invalid(void)
     return err_new(&INVALID_REFRESH_TOKEN, "the refresh token is unknown, expired or used already");
 }
 
+/* Somebody has a copy of the token, and nobody knows which of the two is the thief. */
 static struct err *end_and_refuse(const struct service *service, struct ctx *ctx,
                                   const struct session *session)
 {
     TRY(store_end_session(service->db, ctx, session->id));
+    slog_warn("a refresh token was used again: its session has ended",
+              SLOG_STR("session_id", session->id), SLOG_STR("user_id", session->user_id));
     return invalid();
 }
 
@@ -190,9 +197,9 @@ struct err *session_rotate(const struct service *service, struct ctx *ctx,
     int64_t generation = 0;
     TRY(open_token(service, ctx, refresh_token, now_ms, &session, &generation));
     if (generation == session.generation) {
-        bool done = false;
-        TRY(store_rotate_session(service->db, ctx, &session, now_ms, expires_at_ms, &done));
-        if (done) {
+        bool is_done = false;
+        TRY(store_rotate_session(service->db, ctx, &session, now_ms, expires_at_ms, &is_done));
+        if (is_done) {
             session.generation++;
             session.rotated_at_ms = now_ms;
             session.expires_at_ms = expires_at_ms;

@@ -4,6 +4,7 @@
 
 #include <base/encode.h>
 #include <base/secret.h>
+#include <model/model.h>
 
 /* In the order of enum jose_alg. */
 static const char *const algorithms[] = {"ES256", "EdDSA", "RS256", NULL};
@@ -17,6 +18,22 @@ static bool check_key(const char *text, struct buf *out_must_be)
     if (!right)
         buf_append_str(out_must_be, "64 hexadecimal digits (openssl rand -hex 32)");
     return right;
+}
+
+struct address {
+    const char *email;
+};
+static const struct field address_fields[] = {FIELD(struct address, email, EMAIL)};
+static const struct model address_model = MODEL(struct address, address_fields, "An address");
+
+static bool check_email(const char *text, struct buf *out_must_be)
+{
+    struct err *e = model_validate(&address_model, &(struct address){text});
+    bool is_right = !e;
+    err_free(e);
+    if (!is_right)
+        buf_append_str(out_must_be, "an email address");
+    return is_right;
 }
 
 static const struct cfg_setting rows[] = {
@@ -38,12 +55,12 @@ static const struct cfg_setting rows[] = {
              .min = 8, .max = 4194304, .help = "Memory of one password hash (argon2id)"),
     CFG_INT(struct auth_settings, argon2_passes, "ARGON2_PASSES", .def = "2", .min = 1, .max = 100,
             .help = "Passes of one password hash"),
-    CFG_INT(struct auth_settings, hash_workers, "HASH_WORKERS", .def = "0", .min = 0, .max = 256,
-            .help = "Passwords that are hashed at once; 0: one per core"),
+    CFG_INT(struct auth_settings, hash_workers, "HASH_WORKERS", .def = "0", .min = 0,
+            .max = HASH_WORKERS_MAX, .help = "Passwords that are hashed at once; 0: one per core"),
     CFG_INT(struct auth_settings, hash_queue, "HASH_QUEUE", .def = "64", .min = 1, .max = 65536,
             .help = "Passwords that may wait for their turn; further ones are answered with 503"),
-    CFG_STRING(struct auth_settings, bootstrap_admin_email, "BOOTSTRAP_ADMIN_EMAIL", .min = 3,
-               .max = 254, .help = "An admin with this address is made if there is none"),
+    CFG_STRING(struct auth_settings, bootstrap_admin_email, "BOOTSTRAP_ADMIN_EMAIL",
+               .check = check_email, .help = "An admin with this address is made if there is none"),
     CFG_SECRET(struct auth_settings, bootstrap_admin_password, "BOOTSTRAP_ADMIN_PASSWORD", .min = 8,
                .max = 1024, .help = "The password that the bootstrap admin is made with"),
 };

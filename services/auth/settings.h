@@ -20,6 +20,8 @@ struct auth_settings {
 
 extern const struct cfg_table auth_settings_table;
 
+#define HASH_WORKERS_MAX 256
+
 #define AUTH_KEY_BYTES 32
 /* KEY_ENCRYPTION_KEY as bytes; its check has made sure that it is right. */
 void auth_decode_key(const struct auth_settings *settings,

@@ -3,11 +3,17 @@
 #include <base/clock.h>
 #include <base/str.h>
 
+/* Far longer than a registration takes. */
+#define PENDING_MAX_MS (24 * 60 * 60 * 1000)
+
+static const char *const account_statuses[] = {"active", "suspended", "pending", NULL};
+
 static const struct field account_fields[] = {
     FIELD(struct account, user_id, UUID),
     FIELD(struct account, email, EMAIL),
-    FIELD(struct account, role, ENUM, .values = directory_roles),
-    FIELD(struct account, status, ENUM, .values = directory_statuses),
+    FIELD(struct account, role, ENUM, .values = user_roles),
+    FIELD(struct account, status, ENUM, .values = account_statuses),
+    FIELD(struct account, updated_at_ms, TIME, .json = "updated_at"),
     FIELD(struct account, password_hash, STRING, .flags = COLUMN_ONLY),
 };
 static const struct model account_model = MODEL(struct account, account_fields, "Credentials");
@@ -23,13 +29,6 @@ static const struct field session_fields[] = {
 };
 static const struct model session_model = MODEL(struct session, session_fields, "A session");
 
-/* What two spellings of an address share. */
-static void email_key(const char *email, char out[static EMAIL_TEXT])
-{
-    str_copy(out, EMAIL_TEXT, email);
-    str_lower(out);
-}
-
 static struct err *exec(struct sql_db *db, struct ctx *ctx, int64_t *out_affected,
                         const char *statement, const struct sql_value *params, size_t count)
 {
@@ -44,17 +43,22 @@ static struct err *find(struct sql_db *db, struct ctx *ctx, const struct model *
     _cleanup_(sql_release) struct sql_conn *conn = NULL;
     TRY(sql_acquire(db, ctx, &conn));
     struct err *e = sql_fetch_one(conn, ctx, model, out, NULL, statement, SQL_TEXT(value));
-    bool found = !e;
-    if (err_is(e, &SQL_NO_ROWS)) {
-        err_free(e);
-        e = NULL;
-    }
-    if (!e)
-        *out_found = found;
-    return e;
+    bool is_absent = err_is(e, &SQL_NO_ROWS);
+    if (e && !is_absent)
+        return e;
+    err_free(e);
+    *out_found = !is_absent;
+    return NULL;
 }
 
 /* --- accounts --- */
+
+/* What two spellings of an address share. */
+static void email_key(const char *email, char out[static EMAIL_TEXT])
+{
+    str_copy(out, EMAIL_TEXT, email);
+    str_lower(out);
+}
 
 static struct err *put_account(struct sql_conn *conn, struct ctx *ctx, void *data)
 {
@@ -62,15 +66,21 @@ static struct err *put_account(struct sql_conn *conn, struct ctx *ctx, void *dat
     char key[EMAIL_TEXT];
     email_key(account->email, key);
     int64_t now_ms = clock_now_ms();
-    TRY(sql_exec(conn, ctx, "DELETE FROM accounts WHERE email_key = $1 OR user_id = $2", NULL,
-                 SQL_TEXT(key), SQL_TEXT(account->user_id)));
+    TRY(sql_exec(conn, ctx,
+                 "DELETE FROM accounts WHERE email_key = $1 AND status = 'pending'"
+                 " AND created_at < $2",
+                 NULL, SQL_TEXT(key), SQL_I64(now_ms - PENDING_MAX_MS)));
     return sql_exec(conn, ctx,
                     "INSERT INTO accounts (user_id, email, email_key, role, status, password_hash,"
-                    " created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
+                    " created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+                    " ON CONFLICT (user_id) DO UPDATE SET email = excluded.email,"
+                    " email_key = excluded.email_key, role = excluded.role,"
+                    " status = excluded.status, password_hash = excluded.password_hash,"
+                    " updated_at = excluded.updated_at",
                     NULL, SQL_TEXT(account->user_id), SQL_TEXT(account->email), SQL_TEXT(key),
-                    SQL_TEXT(directory_roles[account->role]),
-                    SQL_TEXT(directory_statuses[account->status]), SQL_TEXT(account->password_hash),
-                    SQL_I64(now_ms));
+                    SQL_TEXT(user_roles[account->role]),
+                    SQL_TEXT(account_statuses[account->status]), SQL_TEXT(account->password_hash),
+                    SQL_I64(now_ms), SQL_I64(account->updated_at_ms));
 }
 
 struct err *store_put_account(struct sql_db *db, struct ctx *ctx, const struct account *account)
@@ -79,26 +89,25 @@ struct err *store_put_account(struct sql_db *db, struct ctx *ctx, const struct a
     return sql_transact(db, ctx, put_account, &copy);
 }
 
-static struct err *refresh_account(struct sql_conn *conn, struct ctx *ctx, void *data)
+struct err *store_update_account(struct sql_db *db, struct ctx *ctx, const struct account *account)
 {
-    const struct user *user = data;
     char key[EMAIL_TEXT];
-    email_key(user->email, key);
-    /* Nobody else can have the address: the directory has just said whose it is. */
-    TRY(sql_exec(conn, ctx, "DELETE FROM accounts WHERE email_key = $1 AND user_id <> $2", NULL,
-                 SQL_TEXT(key), SQL_TEXT(user->id)));
-    return sql_exec(conn, ctx,
-                    "UPDATE accounts SET email = $2, email_key = $3, role = $4, status = $5,"
-                    " updated_at = $6 WHERE user_id = $1",
-                    NULL, SQL_TEXT(user->id), SQL_TEXT(user->email), SQL_TEXT(key),
-                    SQL_TEXT(directory_roles[user->role]),
-                    SQL_TEXT(directory_statuses[user->status]), SQL_I64(clock_now_ms()));
+    email_key(account->email, key);
+    return exec(db, ctx, NULL,
+                "UPDATE accounts SET email = $2, email_key = $3, role = $4, status = $5,"
+                " updated_at = $6 WHERE user_id = $1 AND updated_at <= $6",
+                SQL_PARAMS(SQL_TEXT(account->user_id), SQL_TEXT(account->email), SQL_TEXT(key),
+                           SQL_TEXT(user_roles[account->role]),
+                           SQL_TEXT(account_statuses[account->status]),
+                           SQL_I64(account->updated_at_ms)));
 }
 
-struct err *store_refresh_account(struct sql_db *db, struct ctx *ctx, const struct user *user)
+struct err *store_replace_hash(struct sql_db *db, struct ctx *ctx, const char *user_id,
+                               const char *old_hash, const char *new_hash)
 {
-    struct user copy = *user;
-    return sql_transact(db, ctx, refresh_account, &copy);
+    return exec(db, ctx, NULL,
+                "UPDATE accounts SET password_hash = $3 WHERE user_id = $1 AND password_hash = $2",
+                SQL_PARAMS(SQL_TEXT(user_id), SQL_TEXT(old_hash), SQL_TEXT(new_hash)));
 }
 
 struct err *store_delete_account(struct sql_db *db, struct ctx *ctx, const char *user_id)
@@ -107,7 +116,7 @@ struct err *store_delete_account(struct sql_db *db, struct ctx *ctx, const char 
                 SQL_PARAMS(SQL_TEXT(user_id)));
 }
 
-#define ACCOUNT_COLUMNS "user_id, email, role, status, password_hash"
+#define ACCOUNT_COLUMNS "user_id, email, role, status, updated_at, password_hash"
 
 struct err *store_find_account(struct sql_db *db, struct ctx *ctx, const char *user_id,
                                struct account *out_account, bool *out_found)
@@ -122,7 +131,10 @@ struct err *store_find_account_by_email(struct sql_db *db, struct ctx *ctx, cons
     char key[EMAIL_TEXT];
     email_key(email, key);
     return find(db, ctx, &account_model, out_account, out_found,
-                "SELECT " ACCOUNT_COLUMNS " FROM accounts WHERE email_key = $1", key);
+                "SELECT " ACCOUNT_COLUMNS
+                " FROM accounts WHERE email_key = $1 AND status <> 'pending'"
+                " ORDER BY updated_at DESC LIMIT 1",
+                key);
 }
 
 /* --- sessions --- */
@@ -130,12 +142,13 @@ struct err *store_find_account_by_email(struct sql_db *db, struct ctx *ctx, cons
 static struct err *add_session(struct sql_conn *conn, struct ctx *ctx, void *data)
 {
     const struct session *session = data;
+    TRY(sql_exec(conn, ctx, "DELETE FROM sessions WHERE expires_at <= $1", NULL,
+                 SQL_I64(session->created_at_ms)));
     TRY(sql_exec(conn, ctx,
-                 "DELETE FROM sessions WHERE user_id = $1 AND (expires_at <= $2 OR id NOT IN"
+                 "DELETE FROM sessions WHERE user_id = $1 AND id NOT IN"
                  " (SELECT id FROM sessions WHERE user_id = $1"
-                 " ORDER BY created_at DESC, id DESC LIMIT $3))",
-                 NULL, SQL_TEXT(session->user_id), SQL_I64(session->created_at_ms),
-                 SQL_I64(SESSIONS_PER_USER_MAX - 1)));
+                 " ORDER BY rotated_at DESC, id DESC LIMIT $2)",
+                 NULL, SQL_TEXT(session->user_id), SQL_I64(SESSIONS_PER_USER_MAX - 1)));
     return sql_exec(conn, ctx,
                     "INSERT INTO sessions (id, user_id, seed, generation, created_at, rotated_at,"
                     " expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -161,7 +174,7 @@ struct err *store_find_session(struct sql_db *db, struct ctx *ctx, const char *i
 }
 
 struct err *store_rotate_session(struct sql_db *db, struct ctx *ctx, const struct session *session,
-                                 int64_t now_ms, int64_t expires_at_ms, bool *out_done)
+                                 int64_t now_ms, int64_t expires_at_ms, bool *out_is_done)
 {
     int64_t affected = 0;
     TRY(exec(db, ctx, &affected,
@@ -169,7 +182,7 @@ struct err *store_rotate_session(struct sql_db *db, struct ctx *ctx, const struc
              " WHERE id = $1 AND generation = $2",
              SQL_PARAMS(SQL_TEXT(session->id), SQL_I64(session->generation), SQL_I64(now_ms),
                         SQL_I64(expires_at_ms))));
-    *out_done = affected == 1;
+    *out_is_done = affected == 1;
     return NULL;
 }
 

@@ -141,7 +141,8 @@ static struct err *update_user(struct sql_conn *conn, struct ctx *ctx, void *dat
 
 struct err *store_update(struct sql_db *db, struct ctx *ctx, struct user *user, bool *out_is_done)
 {
-    struct update update = {.user = user, .now_ms = clock_now_ms()};
+    /* Never back, whatever the clock does: others tell the newer of two versions by it. */
+    struct update update = {.user = user, .now_ms = MAX(clock_now_ms(), user->updated_at_ms + 1)};
     TRY(email_taken(sql_transact(db, ctx, update_user, &update)));
     *out_is_done = update.affected == 1;
     if (*out_is_done) {
