@@ -85,7 +85,7 @@ static struct err *add_item(struct items *items, struct arena *arena, void **out
     if (items->count == items->max)
         return err_new(&SQL_FAILED, "more than %zu rows", items->max);
     if (items->count == items->cap) {
-        size_t cap = MIN(items->max, items->cap > SIZE_MAX / 2 ? SIZE_MAX : 2 * items->cap);
+        size_t cap = MIN(items->max, items->cap > 0 ? 2 * items->cap : ITEMS_FIRST);
         char *data = arena_calloc(arena, cap, items->size);
         if (!data)
             return err_oom();

@@ -1,0 +1,332 @@
+/* Transactions: all or nothing, alone in the world, over quickly. */
+#include <pthread.h>
+
+#include <base/clock.h>
+
+#include "sql_test.h"
+
+static struct sql_db *open_with_table(void)
+{
+    struct sql_db *db = OPEN();
+    run_in(db, "CREATE TABLE t (n BIGINT NOT NULL PRIMARY KEY)");
+    return db;
+}
+
+static void all_or_nothing(void **state)
+{
+    (void)state;
+    _cleanup_(sql_close) struct sql_db *db = open_with_table();
+    _cleanup_(sql_release) struct sql_conn *conn = acquire(db);
+    OK(sql_begin(conn, NULL));
+    run(conn, "INSERT INTO t VALUES (1)");
+    assert_int_equal(number(conn, "SELECT count(*) FROM t"), 1);
+    assert_int_equal(number_in(db, "SELECT count(*) FROM t"), 0); /* on another connection */
+    sql_rollback(conn);
+    sql_rollback(conn);
+    assert_int_equal(number(conn, "SELECT count(*) FROM t"), 0);
+    OK(sql_begin(conn, NULL));
+    run(conn, "INSERT INTO t VALUES (1)");
+    run(conn, "INSERT INTO t VALUES (2)");
+    OK(sql_commit(conn, NULL));
+    assert_int_equal(number_in(db, "SELECT count(*) FROM t"), 2);
+}
+
+static void calls_out_of_order(void **state)
+{
+    (void)state;
+    _cleanup_(sql_close) struct sql_db *db = open_with_table();
+    _cleanup_(sql_release) struct sql_conn *conn = acquire(db);
+    FAILS(sql_commit(conn, NULL), SQL_FAILED);
+    sql_rollback(conn);
+    OK(sql_begin(conn, NULL));
+    run(conn, "INSERT INTO t VALUES (1)");
+    FAILS(sql_begin(conn, NULL), SQL_FAILED);
+    OK(sql_commit(conn, NULL)); /* a refused call does no harm */
+    assert_int_equal(number(conn, "SELECT count(*) FROM t"), 1);
+}
+
+static void release_rolls_back(void **state)
+{
+    (void)state;
+    _cleanup_(sql_close) struct sql_db *db = open_with_table();
+    struct sql_conn *conn = acquire(db);
+    struct sql_rows *rows = NULL;
+    bool has_row = false;
+    OK(sql_begin(conn, NULL));
+    run(conn, "INSERT INTO t VALUES (1), (2)");
+    OK(sql_query(conn, NULL, &rows, "SELECT n FROM t"));
+    OK(sql_rows_next(rows, &has_row));
+    sql_release(conn);
+    sql_rows_close(rows);
+    assert_int_equal(number_in(db, "SELECT count(*) FROM t"), 0);
+    run_in(db, "INSERT INTO t VALUES (1)"); /* nothing is locked */
+    struct sql_stats stats;
+    sql_get_stats(db, &stats);
+    assert_int_equal(stats.open, 1);
+}
+
+static void rows_end_with_their_transaction(void **state)
+{
+    (void)state;
+    _cleanup_(sql_close) struct sql_db *db = open_with_table();
+    _cleanup_(sql_release) struct sql_conn *conn = acquire(db);
+    bool has_row = false;
+    for (int is_commit = 0; is_commit < 2; is_commit++) {
+        struct sql_rows *rows = NULL;
+        OK(sql_begin(conn, NULL));
+        run(conn, "INSERT INTO t VALUES (1), (2)");
+        OK(sql_query(conn, NULL, &rows, "SELECT n FROM t"));
+        OK(sql_rows_next(rows, &has_row));
+        if (is_commit)
+            FAILS(sql_commit(conn, NULL), SQL_FAILED);
+        else
+            sql_rollback(conn);
+        FAILS(sql_rows_next(rows, &has_row), SQL_FAILED);
+        sql_rows_close(rows);
+        assert_int_equal(number(conn, "SELECT count(*) FROM t"), 0);
+    }
+}
+
+static void after_an_error_only_rollback(void **state)
+{
+    (void)state;
+    _cleanup_(sql_close) struct sql_db *db = open_with_table();
+    _cleanup_(sql_release) struct sql_conn *conn = acquire(db);
+    int64_t value = 0;
+    for (int is_commit = 0; is_commit < 2; is_commit++) {
+        OK(sql_begin(conn, NULL));
+        run(conn, "INSERT INTO t VALUES (1)");
+        FAILS(sql_exec(conn, NULL, "INSERT INTO t VALUES (1)", NULL), SQL_UNIQUE);
+        FAILS(sql_fetch_i64(conn, NULL, &value, "SELECT count(*) FROM t"), SQL_FAILED);
+        FAILS(sql_exec(conn, NULL, "INSERT INTO t VALUES (2)", NULL), SQL_FAILED);
+        if (is_commit)
+            FAILS(sql_commit(conn, NULL), SQL_FAILED);
+        else
+            sql_rollback(conn);
+        assert_int_equal(number(conn, "SELECT count(*) FROM t"), 0);
+    }
+    OK(sql_begin(conn, NULL)); /* no row is no failure */
+    FAILS(sql_fetch_i64(conn, NULL, &value, "SELECT n FROM t"), SQL_NO_ROWS);
+    run(conn, "INSERT INTO t VALUES (1)");
+    OK(sql_commit(conn, NULL));
+    assert_int_equal(number(conn, "SELECT count(*) FROM t"), 1);
+}
+
+static void an_interrupted_write_takes_all_with_it(void **state)
+{
+    (void)state;
+    _cleanup_(sql_close) struct sql_db *db = open_with_table();
+    _cleanup_(sql_release) struct sql_conn *conn = acquire(db);
+    OK(sql_begin(conn, NULL));
+    run(conn, "INSERT INTO t VALUES (-1)");
+    struct ctx ctx;
+    ctx_init(&ctx, NULL, 20);
+    FAILS(sql_exec(conn, &ctx,
+                   "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+                   "WHERE i < 1000000000) INSERT INTO t SELECT i FROM n",
+                   NULL),
+          ERR_UPSTREAM_TIMEOUT);
+    FAILS(sql_exec(conn, NULL, "INSERT INTO t VALUES (-2)", NULL), SQL_FAILED);
+    FAILS(sql_commit(conn, NULL), SQL_FAILED);
+    ctx_deinit(&ctx);
+    assert_int_equal(number(conn, "SELECT count(*) FROM t"), 0);
+}
+
+static void an_ended_ctx_commits_nothing(void **state)
+{
+    (void)state;
+    _cleanup_(sql_close) struct sql_db *db = open_with_table();
+    _cleanup_(sql_release) struct sql_conn *conn = acquire(db);
+    struct ctx ctx;
+    ctx_init(&ctx, NULL, CTX_NO_TIMEOUT);
+    OK(sql_begin(conn, &ctx));
+    run(conn, "INSERT INTO t VALUES (1)");
+    ctx_cancel(&ctx);
+    FAILS(sql_commit(conn, &ctx), ERR_CANCELLED);
+    FAILS(sql_begin(conn, &ctx), ERR_CANCELLED);
+    ctx_deinit(&ctx);
+    assert_int_equal(number(conn, "SELECT count(*) FROM t"), 0);
+}
+
+static void constraints_at_commit(void **state)
+{
+    (void)state;
+    _cleanup_(sql_close) struct sql_db *db = open_with_table();
+    _cleanup_(sql_release) struct sql_conn *conn = acquire(db);
+    run(conn, "CREATE TABLE u (n BIGINT REFERENCES t (n) DEFERRABLE INITIALLY DEFERRED)");
+    OK(sql_begin(conn, NULL));
+    run(conn, "INSERT INTO u VALUES (1)");
+    FAILS(sql_commit(conn, NULL), SQL_FOREIGN_KEY);
+    assert_int_equal(number(conn, "SELECT count(*) FROM u"), 0);
+    OK(sql_begin(conn, NULL));
+    run(conn, "INSERT INTO u VALUES (1)");
+    run(conn, "INSERT INTO t VALUES (1)");
+    OK(sql_commit(conn, NULL));
+}
+
+static const struct err_kind OTHER = {"other", 400, "Other", false, ""};
+
+struct attempts {
+    int runs, collisions;
+    const struct err_kind *last;
+};
+
+static struct err *collide(struct sql_conn *conn, struct ctx *ctx, void *data)
+{
+    struct attempts *attempts = data;
+    attempts->runs++;
+    TRY(sql_exec(conn, ctx, "INSERT INTO t VALUES (1)", NULL));
+    if (attempts->runs <= attempts->collisions)
+        return err_new(&SQL_SERIALIZATION, "collision %d", attempts->runs);
+    return attempts->last ? err_new(attempts->last, "last") : NULL;
+}
+
+static void collisions_run_again(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int collisions;
+        const struct err_kind *last;
+        int runs;
+        const struct err_kind *kind;
+    } rows[] = {
+        {"none", 0, NULL, 1, NULL},
+        {"two", 2, NULL, 3, NULL},
+        {"four", 4, NULL, 5, NULL},
+        {"five are enough", 5, NULL, 5, &SQL_SERIALIZATION},
+        {"another error", 0, &OTHER, 1, &OTHER},
+        {"another error after one", 1, &OTHER, 2, &OTHER},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _cleanup_(sql_close) struct sql_db *db = open_with_table();
+        struct attempts attempts = {.collisions = rows[i].collisions, .last = rows[i].last};
+        expect(sql_transact(db, NULL, collide, &attempts), rows[i].kind, rows[i].name);
+        CHECK_INT(rows[i].name, attempts.runs, rows[i].runs);
+        CHECK_INT(rows[i].name, number_in(db, "SELECT count(*) FROM t"), !rows[i].kind);
+    }
+}
+
+static void the_ctx_ends_the_attempts(void **state)
+{
+    (void)state;
+    _cleanup_(sql_close) struct sql_db *db = open_with_table();
+    struct attempts attempts = {.collisions = 100};
+    struct ctx ctx;
+    ctx_init(&ctx, NULL, 12);
+    FAILS(sql_transact(db, &ctx, collide, &attempts), ERR_UPSTREAM_TIMEOUT);
+    ctx_deinit(&ctx);
+}
+
+enum { THREADS = 8, ROUNDS = 25 };
+
+struct worker {
+    struct sql_db *db;
+    pthread_t thread;
+    int done;
+};
+
+/* Reads, thinks, writes: only in a serializable world does nothing get lost. */
+static struct err *increment(struct sql_conn *conn, struct ctx *ctx, void *data)
+{
+    (void)data;
+    int64_t value = 0;
+    TRY(sql_fetch_i64(conn, ctx, &value, "SELECT value FROM counter"));
+    return sql_exec(conn, ctx, "UPDATE counter SET value = $1", NULL, SQL_I64(value + 1));
+}
+
+static void *keep_incrementing(void *data)
+{
+    struct worker *worker = data;
+    while (worker->done < ROUNDS) {
+        struct err *e = sql_transact(worker->db, NULL, increment, NULL);
+        if (e && !err_is(e, &SQL_SERIALIZATION))
+            return e;
+        worker->done += !e;
+        err_free(e);
+    }
+    return NULL;
+}
+
+static void threads_lose_nothing(void **state)
+{
+    (void)state;
+    struct worker workers[THREADS];
+    _cleanup_(sql_close) struct sql_db *db = OPEN(.max_open = 5);
+    run_in(db, "CREATE TABLE counter (value BIGINT)");
+    run_in(db, "INSERT INTO counter VALUES (0)");
+    for (size_t i = 0; i < THREADS; i++) {
+        workers[i] = (struct worker){.db = db};
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, keep_incrementing, &workers[i]),
+                         0);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        void *e = NULL;
+        pthread_join(workers[i].thread, &e);
+        OK(e);
+    }
+    assert_int_equal(number_in(db, "SELECT value FROM counter"), THREADS * ROUNDS);
+    struct sql_stats stats;
+    sql_get_stats(db, &stats);
+    assert_in_range(stats.open, 1, 5);
+    assert_int_equal(stats.idle, stats.open);
+}
+
+static void readers_do_not_wait_for_a_writer(void **state)
+{
+    (void)state;
+    _cleanup_(sql_close) struct sql_db *db = open_with_table();
+    _cleanup_(sql_release) struct sql_conn *writer = acquire(db);
+    _cleanup_(sql_release) struct sql_conn *reader = acquire(db);
+    struct ctx ctx;
+    ctx_init(&ctx, NULL, 5000);
+    OK(sql_begin(writer, NULL));
+    run(writer, "INSERT INTO t VALUES (1)");
+    int64_t count = -1;
+    OK(sql_fetch_i64(reader, &ctx, &count, "SELECT count(*) FROM t"));
+    assert_int_equal(count, 0);
+    OK(sql_commit(writer, NULL));
+    OK(sql_fetch_i64(reader, &ctx, &count, "SELECT count(*) FROM t"));
+    assert_int_equal(count, 1);
+    ctx_deinit(&ctx);
+}
+
+static void who_waits_for_a_writer_has_a_deadline(void **state)
+{
+    (void)state;
+    enum { WAIT_MS = 30, LATE_MS = 100 };
+    _cleanup_(sql_close) struct sql_db *db = open_with_table();
+    _cleanup_(sql_release) struct sql_conn *first = acquire(db);
+    _cleanup_(sql_release) struct sql_conn *second = acquire(db);
+    OK(sql_begin(first, NULL));
+    run(first, "INSERT INTO t VALUES (1)");
+    struct ctx ctx;
+    ctx_init(&ctx, NULL, WAIT_MS);
+    FAILS(sql_exec(second, &ctx, "INSERT INTO t VALUES (1)", NULL), ERR_UPSTREAM_TIMEOUT);
+    int64_t late_ms = clock_mono_ms() - ctx.deadline_ms;
+    assert_in_range(late_ms, 0, LATE_MS);
+    ctx_deinit(&ctx);
+    OK(sql_commit(first, NULL));
+    FAILS(sql_exec(second, NULL, "INSERT INTO t VALUES (1)", NULL), SQL_UNIQUE);
+    run(second, "INSERT INTO t VALUES (2)");
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_or_nothing),
+        cmocka_unit_test(calls_out_of_order),
+        cmocka_unit_test(release_rolls_back),
+        cmocka_unit_test(rows_end_with_their_transaction),
+        cmocka_unit_test(after_an_error_only_rollback),
+        cmocka_unit_test(an_interrupted_write_takes_all_with_it),
+        cmocka_unit_test(an_ended_ctx_commits_nothing),
+        cmocka_unit_test(constraints_at_commit),
+        cmocka_unit_test(collisions_run_again),
+        cmocka_unit_test(the_ctx_ends_the_attempts),
+        cmocka_unit_test(threads_lose_nothing),
+        cmocka_unit_test(readers_do_not_wait_for_a_writer),
+        cmocka_unit_test(who_waits_for_a_writer_has_a_deadline),
+    };
+    return RUN_CONTRACT("transactions", tests);
+}
