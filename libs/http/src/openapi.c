@@ -1,8 +1,448 @@
 #include "openapi.h"
 
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <base/str.h>
+#include <model/json.h>
+#include <model/problem.h>
+
+#include "core.h"
+
+#define SCRATCH_MAX ((size_t)16 << 20)
+#define KINDS_MAX   64 /* different errors of one route */
+#define BODY_SCHEMA "#/components/schemas/"
+
+/* A model that the document refers to, as a whole or as a merge patch. */
+struct schema {
+    const struct model *model;
+    bool is_patch;
+};
+
+struct document {
+    const struct http_server *server;
+    struct json_writer w;
+    struct arena arena;
+    const struct route **routes; /* sorted by path and method */
+    size_t route_count;
+    struct schema *schemas; /* sorted by name */
+    size_t schema_count, schema_cap;
+};
+
+/* --- small writers --- */
+
+static void pair(struct document *doc, const char *name, const char *text)
+{
+    json_write_name(&doc->w, name);
+    json_write_string(&doc->w, text);
+}
+
+static void pair_raw(struct document *doc, const char *name, const char *json)
+{
+    json_write_name(&doc->w, name);
+    json_write_raw(&doc->w, json, strlen(json));
+}
+
+static void begin_object(struct document *doc, const char *name)
+{
+    json_write_name(&doc->w, name);
+    json_begin_object(&doc->w);
+}
+
+static void end_object(struct document *doc)
+{
+    json_end_object(&doc->w);
+}
+
+static void schema_name(const struct schema *schema, struct buf *out)
+{
+    buf_printf(out, "%s%s", model_schema_name(schema->model), schema->is_patch ? "_patch" : "");
+}
+
+static void reference(struct document *doc, const struct model *model, bool is_patch)
+{
+    _cleanup_(buf_deinit) struct buf path = BUF_INIT(512);
+    buf_append_str(&path, BODY_SCHEMA);
+    schema_name(&(struct schema){model, is_patch}, &path);
+    json_begin_object(&doc->w);
+    pair(doc, "$ref", buf_text(&path));
+    end_object(doc);
+}
+
+/* --- what there is --- */
+
+static int compare_routes(const void *a, const void *b)
+{
+    const struct route *x = *(const struct route *const *)a;
+    const struct route *y = *(const struct route *const *)b;
+    int order = strcmp(x->path, y->path);
+    return order != 0 ? order : (int)x->method - (int)y->method;
+}
+
+static struct err *collect_routes(struct document *doc)
+{
+    const struct route_table *tables = doc->server->options.tables;
+    size_t count = 0;
+    for (const struct route_table *table = tables; table && table->count > 0; table++)
+        count += table->count;
+    doc->routes = arena_calloc(&doc->arena, count, sizeof(doc->routes[0]));
+    if (!doc->routes)
+        return err_oom();
+    for (const struct route_table *table = tables; table && table->count > 0; table++)
+        for (size_t i = 0; i < table->count; i++)
+            doc->routes[doc->route_count++] = &table->routes[i];
+    qsort(doc->routes, doc->route_count, sizeof(doc->routes[0]), compare_routes);
+    return NULL;
+}
+
+static int compare_schemas(const void *a, const void *b)
+{
+    const struct schema *x = a, *y = b;
+    int order = strcmp(model_schema_name(x->model), model_schema_name(y->model));
+    return order != 0 ? order : (int)x->is_patch - (int)y->is_patch;
+}
+
+static struct err *grow_schemas(struct document *doc)
+{
+    size_t cap = MAX(doc->schema_cap * 2, 16);
+    struct schema *larger = arena_calloc(&doc->arena, cap, sizeof(larger[0]));
+    if (!larger)
+        return err_oom();
+    if (doc->schema_count > 0)
+        memcpy(larger, doc->schemas, doc->schema_count * sizeof(larger[0]));
+    doc->schemas = larger;
+    doc->schema_cap = cap;
+    return NULL;
+}
+
+static struct err *add_schema(struct document *doc, const struct model *model, bool is_patch)
+{
+    for (size_t i = 0; i < doc->schema_count; i++) {
+        const struct schema *known = &doc->schemas[i];
+        if (known->model == model && known->is_patch == is_patch)
+            return NULL;
+        if (known->model != model &&
+            strcmp(model_schema_name(known->model), model_schema_name(model)) == 0)
+            return err_new(&ERR_INTERNAL, "two models are called %s", model_schema_name(model));
+    }
+    if (doc->schema_count == doc->schema_cap)
+        TRY(grow_schemas(doc));
+    doc->schemas[doc->schema_count++] = (struct schema){model, is_patch};
+    /* A patch has its embedded objects in itself, but the items of arrays are whole. */
+    for (size_t i = 0; i < model->count; i++) {
+        const struct field *field = &model->fields[i];
+        if (field->model && !(field->flags & COLUMN_ONLY))
+            TRY(add_schema(doc, field->model, false));
+    }
+    return NULL;
+}
+
+static struct err *collect_schemas(struct document *doc)
+{
+    for (size_t i = 0; i < doc->route_count; i++) {
+        const struct route *route = doc->routes[i];
+        if (route->in)
+            TRY(add_schema(doc, route->in, route->method == PATCH));
+        if (route->out)
+            TRY(add_schema(doc, route->out, false));
+    }
+    qsort(doc->schemas, doc->schema_count, sizeof(doc->schemas[0]), compare_schemas);
+    return NULL;
+}
+
+/* --- one operation --- */
+
+/* getUsersById, from GET /users/{id} */
+static void write_operation_id(struct document *doc, const struct route *route)
+{
+    _cleanup_(buf_deinit) struct buf id = BUF_INIT(1024);
+    for (const char *c = http_method_name(route->method); *c != '\0'; c++)
+        buf_append_char(&id, (char)tolower((unsigned char)*c));
+    bool begins_word = false;
+    for (const char *c = route->path; *c != '\0'; c++) {
+        if (*c == '{')
+            buf_append_str(&id, "By");
+        if (!isalnum((unsigned char)*c)) {
+            begins_word = true;
+            continue;
+        }
+        buf_append_char(&id, begins_word ? (char)toupper((unsigned char)*c) : *c);
+        begins_word = false;
+    }
+    pair(doc, "operationId", buf_text(&id));
+}
+
+static void write_path_parameter(struct document *doc, const char *name, size_t len)
+{
+    json_begin_object(&doc->w);
+    json_write_name(&doc->w, "name");
+    json_write_string_n(&doc->w, name, len);
+    pair(doc, "in", "path");
+    pair_raw(doc, "required", "true");
+    pair_raw(doc, "schema", "{\"type\":\"string\"}");
+    end_object(doc);
+}
+
+static void write_query_parameter(struct document *doc, const struct field *field)
+{
+    json_begin_object(&doc->w);
+    pair(doc, "name", model_json_name(field));
+    pair(doc, "in", "query");
+    if (field->flags & REQUIRED)
+        pair_raw(doc, "required", "true");
+    json_write_name(&doc->w, "schema");
+    model_write_field_schema(field, &doc->w);
+    end_object(doc);
+}
+
+static void write_parameters(struct document *doc, const struct route *route)
+{
+    const char *param = strchr(route->path, '{');
+    if (!param && !route->query)
+        return;
+    json_write_name(&doc->w, "parameters");
+    json_begin_array(&doc->w);
+    for (; param; param = strchr(param + 1, '{'))
+        write_path_parameter(doc, param + 1, strcspn(param + 1, ".}"));
+    for (size_t i = 0; route->query && i < route->query->count; i++)
+        write_query_parameter(doc, &route->query->fields[i]);
+    json_end_array(&doc->w);
+}
+
+static void write_request_body(struct document *doc, const struct route *route)
+{
+    if (!route->in && !route->takes)
+        return;
+    bool is_patch = route->method == PATCH && route->in;
+    begin_object(doc, "requestBody");
+    if (route->in)
+        pair_raw(doc, "required", "true");
+    begin_object(doc, "content");
+    begin_object(doc, is_patch       ? "application/merge-patch+json"
+                      : route->takes ? route->takes
+                                     : "application/json");
+    if (route->in) {
+        json_write_name(&doc->w, "schema");
+        reference(doc, route->in, is_patch);
+    }
+    end_object(doc);
+    end_object(doc);
+    end_object(doc);
+}
+
+static void write_list_schema(struct document *doc, const struct model *item)
+{
+    json_begin_object(&doc->w);
+    pair(doc, "type", "object");
+    begin_object(doc, "properties");
+    begin_object(doc, "items");
+    pair(doc, "type", "array");
+    json_write_name(&doc->w, "items");
+    reference(doc, item, false);
+    end_object(doc);
+    pair_raw(doc, "next_cursor", "{\"type\":[\"string\",\"null\"]}");
+    end_object(doc);
+    pair_raw(doc, "required", "[\"items\",\"next_cursor\"]");
+    end_object(doc);
+}
+
+static void begin_response(struct document *doc, int status, const char *description)
+{
+    char text[12];
+    snprintf(text, sizeof(text), "%d", status);
+    begin_object(doc, text);
+    pair(doc, "description", description);
+}
+
+static void write_success(struct document *doc, const struct route *route)
+{
+    int status = route->status != 0 ? route->status : route->out ? 200 : 204;
+    begin_response(doc, status, "Success");
+    if (route->out) {
+        begin_object(doc, "content");
+        begin_object(doc, "application/json");
+        json_write_name(&doc->w, "schema");
+        if (route->list)
+            write_list_schema(doc, route->out);
+        else
+            reference(doc, route->out, false);
+        end_object(doc);
+        end_object(doc);
+    }
+    end_object(doc);
+}
+
+static int compare_kinds(const void *a, const void *b)
+{
+    const struct err_kind *x = *(const struct err_kind *const *)a;
+    const struct err_kind *y = *(const struct err_kind *const *)b;
+    return x->status != y->status ? x->status - y->status : strcmp(x->slug, y->slug);
+}
+
+struct kinds {
+    const struct err_kind *items[KINDS_MAX];
+    size_t count;
+};
+
+static void add_kind(struct kinds *kinds, const struct err_kind *kind)
+{
+    for (size_t i = 0; i < kinds->count; i++)
+        if (kinds->items[i] == kind)
+            return;
+    if (kinds->count < KINDS_MAX)
+        kinds->items[kinds->count++] = kind;
+}
+
+static void collect_kinds(const struct document *doc, const struct route *route,
+                          struct kinds *kinds)
+{
+    bool has_body = route->in || route->takes;
+    for (const struct err_kind *const *kind = route->fails; kind && *kind; kind++)
+        add_kind(kinds, *kind);
+    add_kind(kinds, &ERR_BAD_REQUEST);
+    if (route->in)
+        add_kind(kinds, &ERR_MALFORMED_JSON);
+    if (has_body) {
+        add_kind(kinds, &ERR_BODY_TOO_LARGE);
+        add_kind(kinds, &ERR_UNSUPPORTED_MEDIA_TYPE);
+    }
+    if (route->in || route->query)
+        add_kind(kinds, &ERR_INVALID_REQUEST);
+    if (route->allow != ANYONE)
+        add_kind(kinds, &ERR_UNAUTHENTICATED);
+    if (route->allow == SELF_OR_ADMIN || route->allow == ADMIN)
+        add_kind(kinds, &ERR_FORBIDDEN);
+    if (doc->server->rates)
+        add_kind(kinds, &ERR_RATE_LIMITED);
+    add_kind(kinds, &ERR_INTERNAL);
+    qsort(kinds->items, kinds->count, sizeof(kinds->items[0]), compare_kinds);
+}
+
+static void write_problem_content(struct document *doc)
+{
+    pair_raw(doc, "content",
+             "{\"" PROBLEM_MEDIA_TYPE "\":{\"schema\":{\"$ref\":\"" BODY_SCHEMA "problem\"}}}");
+}
+
+/* One for each status, with the codes that it may have. */
+static void write_failures(struct document *doc, const struct route *route)
+{
+    struct kinds kinds = {.count = 0};
+    collect_kinds(doc, route, &kinds);
+    for (size_t i = 0; i < kinds.count;) {
+        int status = kinds.items[i]->status;
+        _cleanup_(buf_deinit) struct buf codes = BUF_INIT(8192);
+        for (; i < kinds.count && kinds.items[i]->status == status; i++)
+            buf_printf(&codes, "%s`%s`: %s", codes.len > 0 ? "; " : "", kinds.items[i]->slug,
+                       kinds.items[i]->title);
+        begin_response(doc, status, buf_text(&codes));
+        write_problem_content(doc);
+        end_object(doc);
+    }
+    begin_object(doc, "default");
+    pair(doc, "description", "Any other failure");
+    write_problem_content(doc);
+    end_object(doc);
+}
+
+static void write_operation(struct document *doc, const struct route *route)
+{
+    char method[8] = "";
+    str_copy(method, sizeof(method), http_method_name(route->method));
+    str_lower(method);
+    begin_object(doc, method);
+    write_operation_id(doc, route);
+    if (route->summary)
+        pair(doc, "summary", route->summary);
+    if (route->doc)
+        pair(doc, "description", route->doc);
+    json_write_name(&doc->w, "tags");
+    json_begin_array(&doc->w);
+    json_write_string(&doc->w, route->tag ? route->tag : doc->server->options.name);
+    json_end_array(&doc->w);
+    pair_raw(doc, "security", route->allow == ANYONE ? "[]" : "[{\"bearer\":[]}]");
+    write_parameters(doc, route);
+    write_request_body(doc, route);
+    begin_object(doc, "responses");
+    write_success(doc, route);
+    write_failures(doc, route);
+    end_object(doc);
+    end_object(doc);
+}
+
+/* --- the whole --- */
+
+/* OpenAPI knows no {rest...}. */
+static void begin_path(struct document *doc, const char *path)
+{
+    _cleanup_(buf_deinit) struct buf plain = BUF_INIT(4096);
+    bool takes_rest = str_ends_with(path, "...}");
+    buf_append(&plain, path, strlen(path) - (takes_rest ? 4 : 0));
+    if (takes_rest)
+        buf_append_char(&plain, '}');
+    begin_object(doc, buf_text(&plain));
+}
+
+static void write_paths(struct document *doc)
+{
+    begin_object(doc, "paths");
+    for (size_t i = 0; i < doc->route_count;) {
+        const char *path = doc->routes[i]->path;
+        begin_path(doc, path);
+        for (; i < doc->route_count && strcmp(doc->routes[i]->path, path) == 0; i++)
+            write_operation(doc, doc->routes[i]);
+        end_object(doc);
+    }
+    end_object(doc);
+}
+
+static void write_components(struct document *doc)
+{
+    static const char problem[] =
+        "{\"description\":\"RFC 9457 problem details\",\"type\":\"object\",\"properties\":{"
+        "\"type\":{\"type\":\"string\",\"format\":\"uri\"},\"title\":{\"type\":\"string\"},"
+        "\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},"
+        "\"code\":{\"type\":\"string\"},\"request_id\":{\"type\":\"string\"},"
+        "\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
+        "\"field\":{\"type\":\"string\"},\"code\":{\"type\":\"string\"},"
+        "\"detail\":{\"type\":\"string\"}},\"required\":[\"field\",\"code\",\"detail\"]}}},"
+        "\"required\":[\"type\",\"title\",\"status\",\"detail\",\"code\"]}";
+    begin_object(doc, "components");
+    begin_object(doc, "schemas");
+    for (size_t i = 0; i < doc->schema_count; i++) {
+        _cleanup_(buf_deinit) struct buf name = BUF_INIT(256);
+        schema_name(&doc->schemas[i], &name);
+        json_write_name(&doc->w, buf_text(&name));
+        model_write_schema(doc->schemas[i].model, doc->schemas[i].is_patch, &doc->w);
+    }
+    pair_raw(doc, "problem", problem);
+    end_object(doc);
+    pair_raw(doc, "securitySchemes",
+             "{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\"}}");
+    end_object(doc);
+}
+
 struct err *http_openapi_write(const struct http_server *server, struct buf *out)
 {
-    (void)server;
-    (void)out;
-    return NULL;
+    struct document doc = {
+        .server = server, .w = JSON_WRITER(out), .arena = ARENA_INIT(SCRATCH_MAX)};
+    struct err *e = collect_routes(&doc);
+    if (!e)
+        e = collect_schemas(&doc);
+    if (!e) {
+        json_begin_object(&doc.w);
+        pair(&doc, "openapi", "3.1.0");
+        begin_object(&doc, "info");
+        pair(&doc, "title", server->options.name ? server->options.name : "");
+        pair(&doc, "version", server->options.version ? server->options.version : "");
+        end_object(&doc);
+        write_paths(&doc);
+        write_components(&doc);
+        end_object(&doc);
+        e = buf_status(out) == BUF_OK ? NULL : err_oom();
+    }
+    arena_deinit(&doc.arena);
+    return e;
 }

@@ -177,6 +177,7 @@ void http_reply_error(struct http_res *res, const struct err *e, size_t header_c
     res->content_type = PROBLEM_MEDIA_TYPE;
     res->header_count = MIN(res->header_count, header_count);
     buf_reset(&res->body);
-    problem_write(e, res->req->trace.request_id, &res->body);
+    const char *request_id = res->req->trace.request_id;
+    problem_write(e, request_id[0] != '\0' ? request_id : NULL, &res->body);
     add_error_headers(res, e);
 }

@@ -7,7 +7,7 @@
 #define ROUTER_MAX_BYTES ((size_t)4 << 20)
 
 struct router_node {
-    struct str literal;
+    struct str literal;              /* or the name of the parameter */
     struct router_node *first_child; /* literal ones */
     struct router_node *sibling;
     struct router_node *param, *rest;
@@ -131,6 +131,10 @@ static struct router_node *grow(struct router *router, struct endpoint *endpoint
             const char *wrong = take_param(endpoint, segment, is_last);
             *out_wrong = wrong ? wrong : *out_wrong;
             node = make(router, endpoint->takes_rest ? &node->rest : &node->param);
+            if (node && node->literal.len == 0)
+                node->literal = segment;
+            if (node && !is_equal(node->literal, segment))
+                *out_wrong = "a parameter has another name in a row with the same path";
         } else {
             if (!is_literal(segment))
                 *out_wrong = "a segment is empty, dots or has a character that must be encoded";
