@@ -30,9 +30,17 @@ int main(int argc, char **argv)
     char address[32];
     snprintf(address, sizeof(address), "127.0.0.1:%s", argc > 1 ? argv[1] : "0");
     const struct mg_callbacks callbacks = {.begin_request = greet};
-    const char *options[] = {"listening_ports", address, "num_threads", "64",
-                             "enable_keep_alive", "yes", "keep_alive_timeout_ms", "60000",
-                             "tcp_nodelay", "1", NULL};
+    const char *options[] = {"listening_ports",
+                             address,
+                             "num_threads",
+                             "64",
+                             "enable_keep_alive",
+                             "yes",
+                             "keep_alive_timeout_ms",
+                             "60000",
+                             "tcp_nodelay",
+                             "1",
+                             NULL};
     mg_init_library(MG_FEATURES_DEFAULT);
     struct mg_context *context = mg_start(&callbacks, NULL, options);
     if (!context)

@@ -1,5 +1,5 @@
-/* bench_http_hello [PORT [log]]: GET /hello/{name} on the whole of libs/http, for `./dev bench http`.
- * Answers on 127.0.0.1 until SIGTERM; prints the address. */
+/* bench_http_hello [PORT [log]]: GET /hello/{name} on the whole of libs/http, for `./dev bench
+ * http`. Answers on 127.0.0.1 until SIGTERM; prints the address. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
