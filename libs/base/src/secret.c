@@ -1,13 +1,39 @@
 #include <base/secret.h>
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-void random_bytes(void *out, size_t count)
+/* Small requests, for ids mostly, are served from bytes that each thread has in store: a system call
+ * for each would cost as much as all the rest of a small HTTP request. What has been given out is
+ * wiped, and a store from before a fork() is not used in the child. */
+#define STORE_BYTES 256
+#define SMALL_BYTES 32
+
+struct store {
+    unsigned char bytes[STORE_BYTES];
+    size_t left;
+    unsigned forks;
+};
+
+static atomic_uint forks;
+
+static void count_fork(void)
 {
-    unsigned char *bytes = out;
+    atomic_fetch_add_explicit(&forks, 1, memory_order_relaxed);
+}
+
+static void watch_forks(void)
+{
+    if (pthread_atfork(NULL, NULL, count_fork) != 0)
+        abort();
+}
+
+static void fetch(unsigned char *bytes, size_t count)
+{
     while (count > 0) {
         ssize_t got = getrandom(bytes, count, 0);
         if (got < 0 && errno != EINTR)
@@ -17,6 +43,26 @@ void random_bytes(void *out, size_t count)
             count -= (size_t)got;
         }
     }
+}
+
+void random_bytes(void *out, size_t count)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    static _Thread_local struct store store;
+    if (count > SMALL_BYTES) {
+        fetch(out, count);
+        return;
+    }
+    pthread_once(&once, watch_forks);
+    unsigned now = atomic_load_explicit(&forks, memory_order_relaxed);
+    if (store.left < count || store.forks != now) {
+        fetch(store.bytes, STORE_BYTES);
+        store.left = STORE_BYTES;
+        store.forks = now;
+    }
+    store.left -= count;
+    memcpy(out, store.bytes + store.left, count);
+    secret_wipe(store.bytes + store.left, count);
 }
 
 uint32_t random_below(uint32_t bound)

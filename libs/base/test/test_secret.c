@@ -1,5 +1,8 @@
 #include "check.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <base/macros.h>
 #include <base/secret.h>
 
@@ -53,6 +56,44 @@ static void test_random_bytes(void **state)
     assert_true(distinct > 150);
 }
 
+/* Small requests come out of a store, which a child must not share with its parent. */
+static void test_random_after_fork(void **state)
+{
+    (void)state;
+    enum { SMALL = 16 };
+    unsigned char mine[SMALL], childs[SMALL];
+    random_bytes(mine, sizeof(mine));
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    random_bytes(mine, sizeof(mine));
+    if (child == 0)
+        _exit(write(ends[1], mine, sizeof(mine)) == sizeof(mine) ? 0 : 1);
+    assert_int_equal(read(ends[0], childs, sizeof(childs)), sizeof(childs));
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_memory_not_equal(mine, childs, sizeof(mine));
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void test_random_stores(void **state)
+{
+    (void)state;
+    unsigned char former[32] = {0};
+    /* Across several refills, and at each size; 8 equal bytes are as unlikely as a broken machine. */
+    for (size_t i = 0; i < 200; i++) {
+        unsigned char bytes[34] = {0};
+        size_t count = i % 33;
+        random_bytes(bytes + 1, count);
+        assert_int_equal(bytes[0], 0);
+        assert_int_equal(bytes[count + 1], 0);
+        if (count >= 8)
+            assert_memory_not_equal(bytes + 1, former, 8);
+        memcpy(former, bytes + 1, sizeof(former));
+    }
+}
+
 static void test_random_below(void **state)
 {
     (void)state;
@@ -77,6 +118,8 @@ int main(void)
         cmocka_unit_test(test_equal),
         cmocka_unit_test(test_wipe),
         cmocka_unit_test(test_random_bytes),
+        cmocka_unit_test(test_random_stores),
+        cmocka_unit_test(test_random_after_fork),
         cmocka_unit_test(test_random_below),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
