@@ -176,7 +176,8 @@ static void test_what_messages_show(void **state)
     }
     char entry[600] = "TITLE=";
     memset(entry + 6, 'x', 300);
-    memcpy(entry + 6 + 99, "\xc3\xbc", 2);
+    entry[6 + 99] = '\xc3'; /* a character across the limit */
+    entry[6 + 100] = '\xbc';
     struct settings settings = {0};
     _cleanup_(err_free) struct err *e = load(&settings, ENV(entry, "KEY=abcd"));
     assert_non_null(strstr(err_detail(e), "x\"...: must be a text of 2 to 200 bytes"));
