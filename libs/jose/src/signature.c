@@ -29,9 +29,7 @@ struct err *jose_signature_prepare(const struct jose_alg_info *info, EVP_PKEY *p
 static struct err *copy_prepared(const EVP_MD_CTX *prepared, EVP_MD_CTX **out_ctx)
 {
     _cleanup_(EVP_MD_CTX_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    if (!ctx)
-        return err_oom();
-    if (EVP_MD_CTX_copy_ex(ctx, prepared) != 1)
+    if (!ctx || EVP_MD_CTX_copy_ex(ctx, prepared) != 1)
         return jose_crypto_error("copy a digest context");
     *out_ctx = TAKE(ctx);
     return NULL;
