@@ -125,5 +125,7 @@ bool model_check_limits(const struct model_run *run, const struct model_place *p
     _cleanup_(buf_deinit) struct buf detail = BUF_INIT(ERR_MESSAGE_MAX);
     if (!field->check || field->check(model_member_const(object, field), &code, &detail))
         return true;
+    if (buf_status(&detail) == BUF_NO_MEMORY)
+        return model_fail_memory(run);
     return model_fail(run, place, code, "%s", detail.len > 0 ? detail.data : "is not acceptable");
 }

@@ -40,18 +40,27 @@ static bool take_characters(const struct model_run *run, const struct model_plac
     return true;
 }
 
+static bool fail_list(const struct model_run *run, const struct model_place *place,
+                      const struct field *field)
+{
+    _cleanup_(buf_deinit) struct buf list = BUF_INIT(ERR_MESSAGE_MAX);
+    for (const char *const *value = field->values; *value; value++)
+        buf_printf(&list, "%s%s", list.len > 0 ? ", " : "", *value);
+    if (buf_status(&list) == BUF_NO_MEMORY)
+        return model_fail_memory(run);
+    return model_fail(run, place, "not_in_list", "must be one of: %s", buf_text(&list));
+}
+
 static bool take_name(const struct model_run *run, const struct model_place *place,
                       const struct field *field, const char *text, void *object)
 {
-    _cleanup_(buf_deinit) struct buf list = BUF_INIT(ERR_MESSAGE_MAX);
     for (int64_t i = 0; field->values[i]; i++) {
         if (str_equal(field->values[i], text)) {
             model_set_integer(object, field, i);
             return true;
         }
-        buf_printf(&list, "%s%s", i > 0 ? ", " : "", field->values[i]);
     }
-    return model_fail(run, place, "not_in_list", "must be one of: %s", buf_text(&list));
+    return fail_list(run, place, field);
 }
 
 static bool take_time(const struct model_run *run, const struct model_place *place,
