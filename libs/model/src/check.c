@@ -171,11 +171,14 @@ static void check_text(const struct check *check, const struct field *field, con
 
 static void check_field(const struct check *check, const struct field *field)
 {
-    check_storage(check, field);
-    check_limits(check, field);
-    check_flags(check, field);
     check_name(check, field);
-    check_refers(check, field);
+    check_flags(check, field);
+    size_t mistakes = check->mistakes->len;
+    check_storage(check, field);
+    if (check->mistakes->len == mistakes) {
+        check_limits(check, field);
+        check_refers(check, field);
+    }
     /* Values go only where everything so far is right. */
     if (field->def && check->mistakes->len == 0)
         check_text(check, field, "default", field->def);
