@@ -189,8 +189,7 @@ static void check_field(const struct check *check, const struct field *field)
 static void check_presence(const struct check *check)
 {
     size_t offset = check->model->presence_offset;
-    if (offset != SIZE_MAX &&
-        !is_inside(check->model, offset, sizeof(struct model_presence)))
+    if (offset != SIZE_MAX && !is_inside(check->model, offset, sizeof(struct model_presence)))
         complain(check, NULL, "presence is not inside the struct");
 }
 

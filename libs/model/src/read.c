@@ -122,12 +122,11 @@ static bool read_row(const struct model_run *run, const struct model_place *plac
     return true;
 }
 
-/* The members by their rows. Returns how many have none. */
+/* Puts the members into their rows. Returns how many have none. */
 static size_t sort_members(const struct model *model, const struct json_value *object,
                            const struct json_value **out_rows)
 {
     size_t unknown = 0, next = 0;
-    memset(out_rows, 0, model->count * sizeof(*out_rows));
     json_foreach (member, object) {
         const struct field *field = model_find_from(model, next, json_name(member));
         if (!field) {
@@ -156,7 +155,7 @@ static bool read_object(const struct model_run *run, const struct model_place *p
 {
     if (!json_is(value, JSON_OBJECT))
         return model_fail(run, place, "wrong_type", "must be an object");
-    const struct json_value *members[MODEL_FIELDS_MAX];
+    const struct json_value *members[MODEL_FIELDS_MAX] = {0};
     size_t unknown = sort_members(model, value, members);
     bool ok = true;
     for (size_t i = 0; i < model->count; i++) {

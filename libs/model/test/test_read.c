@@ -435,16 +435,16 @@ static void test_out_of_memory(void **state)
     (void)state;
     size_t successes = 0;
     for (bool failed = true; failed; successes++) {
-        struct thing thing, before;
-        memset(&thing, 0x5a, sizeof(thing));
-        before = thing;
+        unsigned char thing[sizeof(struct thing)], before[sizeof(struct thing)];
+        memset(before, 0x5a, sizeof(before));
+        memcpy(thing, before, sizeof(thing));
         _cleanup_(arena_deinit) struct arena arena = ARENA_INIT(1 << 20);
         alloc_fail_after(successes);
         struct err *e = model_read(&thing_model, MODEL_READ_TRUSTED, full_thing, strlen(full_thing),
-                                   &arena, &thing);
+                                   &arena, thing);
         failed = alloc_fail_stop();
         assert_ptr_equal(e, failed ? err_oom() : NULL);
-        assert_int_equal(memcmp(&thing, &before, sizeof(thing)) == 0, failed);
+        assert_int_equal(memcmp(thing, before, sizeof(thing)) == 0, failed);
     }
     assert_true(successes > 100);
 }

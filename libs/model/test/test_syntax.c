@@ -179,7 +179,8 @@ static void test_url_of_2048_bytes_is_the_longest(void **state)
     (void)state;
     char text[MODEL_URL_MAX + 1];
     memset(text, 'x', sizeof(text));
-    memcpy(text, "http://a/", 9);
+    const struct str start = STR("http://a/");
+    memcpy(text, start.data, start.len);
     assert_true(model_is_url((struct str){text, MODEL_URL_MAX}));
     assert_false(model_is_url((struct str){text, MODEL_URL_MAX + 1}));
 }

@@ -151,7 +151,7 @@ struct field {
 #define FIELD_ARRAY(type_, member, count_, item_, ...)                                             \
     {                                                                                              \
         .name = #member, .type = MODEL_ARRAY, .offset = offsetof(type_, member),                   \
-        .size = sizeof(((type_ *)0)->member), .item = MODEL_##item_,                               \
+        .size = sizeof(__typeof__(((type_ *)0)->member)), .item = MODEL_##item_,                   \
         .item_storage = MODEL_STORAGE(*((type_ *)0)->member),                                      \
         .item_size = sizeof(*((type_ *)0)->member), .count_offset = offsetof(type_, count_),       \
         .count_size = sizeof(((type_ *)0)->count_), __VA_ARGS__                                    \
