@@ -28,11 +28,11 @@ static struct err *start_listener(struct process *process)
 {
     const struct app *app = process->app;
     struct app_runtime *runtime = &process->runtime;
-    struct http_authenticator authenticator = {0};
+    struct http_authenticator *authenticator = &process->authenticator;
     if (app->authenticator)
-        authenticator = app->authenticator(runtime);
+        *authenticator = app->authenticator(runtime);
     else if (runtime->verifier)
-        authenticator = app_verifier_authenticator(runtime->verifier);
+        *authenticator = app_verifier_authenticator(runtime->verifier);
     const struct http_server_options options = {
         .name = app->name,
         .version = app_version(),
@@ -42,7 +42,7 @@ static struct err *start_listener(struct process *process)
         .threads = process->settings.shared.http_threads,
         .access_log = process->settings.shared.access_log,
         .metrics = runtime->metrics,
-        .authenticator = authenticator.check ? &authenticator : NULL,
+        .authenticator = authenticator->check ? authenticator : NULL,
     };
     TRY_WRAP(http_server_start(&options, &process->server), "LISTEN_ADDR=%s", options.address);
     slog_info("listening", SLOG_STR("address", http_server_address(process->server)),
