@@ -54,7 +54,7 @@ bool slog_key_is_reserved(const char *key)
     static const char *const reserved[] = {"time",     "level",   "service", "request_id",
                                            "trace_id", "span_id", "msg",     "truncated"};
     for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
-        if (strcmp(key, reserved[i]) == 0)
+        if (key[0] == reserved[i][0] && strcmp(key, reserved[i]) == 0)
             return true;
     return false;
 }

@@ -102,6 +102,31 @@ static bool is_plain(char byte)
     return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
 }
 
+#define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* The high bit of some byte is set if one of the eight is zero. */
+static uint64_t has_zero(uint64_t word)
+{
+    return (word - EACH_BYTE(1)) & ~word;
+}
+
+/* How many bytes from the first stand in the line as they are; eight are looked at together. */
+static size_t plain_prefix(const char *bytes, size_t count)
+{
+    size_t at = 0;
+    for (uint64_t word; count - at >= sizeof(word); at += sizeof(word)) {
+        memcpy(&word, bytes + at, sizeof(word));
+        uint64_t special = word | ((word - EACH_BYTE(0x20)) & ~word) |
+                           has_zero(word ^ EACH_BYTE('"')) | has_zero(word ^ EACH_BYTE('\\')) |
+                           has_zero(word ^ EACH_BYTE(0x7f));
+        if (special & EACH_BYTE(0x80))
+            break;
+    }
+    while (at < count && is_plain(bytes[at]))
+        at++;
+    return at;
+}
+
 static size_t escape_code_point(uint32_t code_point, char out[static 6])
 {
     static const char hex[] = "0123456789abcdef";
@@ -145,18 +170,17 @@ void slog_line_put_escaped(struct line *line, const char *bytes, size_t count)
     size_t end = line->len + MIN(room, (size_t)SLOG_VALUE_MAX);
     size_t at = 0;
     while (at < count) {
-        size_t start = at;
-        while (at < count && is_plain(bytes[at]))
-            at++;
-        size_t run = MIN(at - start, end - line->len);
-        memcpy(line->data + line->len, bytes + start, run);
+        size_t plain = plain_prefix(bytes + at, count - at);
+        size_t run = MIN(plain, end - line->len);
+        memcpy(line->data + line->len, bytes + at, run);
         line->len += run;
-        if (run < at - start) {
+        at += run;
+        if (at == count)
+            return;
+        if (run < plain) {
             line->truncated = true;
             return;
         }
-        if (at == count)
-            return;
         char escaped[6];
         size_t used = 0;
         size_t length = escape_one(bytes + at, count - at, escaped, &used);

@@ -31,25 +31,31 @@ static void check_text(const char *row, const char *line)
     }
 }
 
+/* Each byte in the middle of eight and in what is left of them. */
 static void test_each_byte(void **state)
 {
     (void)state;
-    for (unsigned byte = 0; byte < 256; byte++) {
-        char row[16], text[8], value[3] = {'a', (char)byte, 'z'};
+    for (unsigned byte = 1; byte < 256; byte++) {
+        char row[16], text[64], value[16], expected[32];
         snprintf(row, sizeof(row), "byte %02x", byte);
+        snprintf(value, sizeof(value), "abc%cdefghijk%cz", byte, byte);
+        if (byte < 0x80)
+            str_copy(expected, sizeof(expected), value);
+        else
+            snprintf(expected, sizeof(expected), "abc\xef\xbf\xbd%s\xef\xbf\xbdz", "defghijk");
         capture_start(SLOG_INFO, SLOG_JSON, "users");
-        slog_info("m", SLOG_STRN("v", value, sizeof(value)));
+        slog_info("m", SLOG_STR("v", value));
         const char *line = capture_read();
         check_json(row, line);
-        assert_true(capture_member(line, "v", text, sizeof(text)));
-        if (byte < 0x80)
-            CHECK(row, strncmp(text, value, sizeof(value)) == 0);
-        else
-            CHECK_STR(row, text, "a\xef\xbf\xbdz");
+        CHECK(row, capture_member(line, "v", text, sizeof(text)));
+        CHECK_STR(row, text, expected);
         capture_start(SLOG_INFO, SLOG_TEXT, "users");
-        slog_info("m", SLOG_STRN("v", value, sizeof(value)));
+        slog_info("m", SLOG_STR("v", value));
         check_text(row, capture_read());
     }
+    capture_start(SLOG_INFO, SLOG_JSON, "users");
+    slog_info("m", SLOG_STRN("v", "a\0b", 3));
+    assert_non_null(strstr(capture_read(), "\"v\":\"a\\u0000b\"}"));
 }
 
 /* Bytes of which many are special: quotes, lead bytes, control characters. */
