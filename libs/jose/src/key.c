@@ -24,8 +24,7 @@ struct err *jose_key_generate(enum jose_alg alg, struct jose_key **out_key)
     return jose_key_wrap(jose_alg_info(alg), pkey, true, NULL, out_key);
 }
 
-/* A private key whose parts do not belong together makes signatures that its public part refuses.
- */
+/* A private key whose parts do not belong together signs what its public part refuses. */
 static struct err *check_pair(const struct jose_key *key)
 {
     static const char probe[] = "probe";
