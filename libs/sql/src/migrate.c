@@ -186,24 +186,33 @@ struct err *sql_migrate(struct sql_db *db, struct ctx *ctx, const struct sql_mig
 }
 
 static void write_line(struct buf *out, int64_t version, const char *name,
-                       const struct applied *applied, const struct sql_migration *step)
+                       const struct applied *applied, const char *remark)
 {
-    buf_printf(out, "%04" PRId64 "  %-40s  ", version, name);
-    if (!applied) {
-        buf_append_str(out, "pending\n");
-        return;
+    char time[CLOCK_TEXT] = "";
+    if (applied)
+        clock_format(applied->applied_at_ms, time);
+    buf_printf(out, "%04" PRId64 "  %-40s  %s%s%s\n", version, name,
+               applied ? "applied " : "pending", time, remark);
+}
+
+static bool is_changed(const struct applied *applied, const struct sql_migration *step)
+{
+    char sum[CHECKSUM_TEXT];
+    checksum(step->sql, sum);
+    return applied->version != step->version || !str_equal(applied->checksum, sum);
+}
+
+static void write_status(const struct plan *plan, const struct history *history, struct buf *out)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct sql_migration *step = plan->steps[i];
+        const struct applied *applied = i < history->count ? &history->rows[i] : NULL;
+        write_line(out, step->version, step->name, applied,
+                   applied && is_changed(applied, step) ? ", changed since" : "");
     }
-    char time[CLOCK_TEXT];
-    clock_format(applied->applied_at_ms, time);
-    buf_printf(out, "applied %s", time);
-    char sum[CHECKSUM_TEXT] = "";
-    if (step)
-        checksum(step->sql, sum);
-    if (!step)
-        buf_append_str(out, ", unknown to this program");
-    else if (applied->version != step->version || !str_equal(applied->checksum, sum))
-        buf_append_str(out, ", changed since");
-    buf_append_char(out, '\n');
+    for (size_t i = plan->count; i < history->count; i++)
+        write_line(out, history->rows[i].version, history->rows[i].name, &history->rows[i],
+                   ", unknown to this program");
 }
 
 struct err *sql_migrate_status(struct sql_db *db, struct ctx *ctx,
@@ -216,12 +225,7 @@ struct err *sql_migrate_status(struct sql_db *db, struct ctx *ctx,
     TRY(sql_acquire(db, ctx, &conn));
     struct history history;
     TRY(read_history(conn, ctx, &arena, &history));
-    for (size_t i = 0; i < MAX(plan.count, history.count); i++) {
-        const struct applied *applied = i < history.count ? &history.rows[i] : NULL;
-        const struct sql_migration *step = i < plan.count ? plan.steps[i] : NULL;
-        write_line(out, applied ? applied->version : step->version,
-                   applied ? applied->name : step->name, applied, step);
-    }
+    write_status(&plan, &history, out);
     if (buf_status(out) == BUF_NO_MEMORY)
         return err_oom();
     if (buf_status(out) != BUF_OK)

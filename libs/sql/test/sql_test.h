@@ -28,6 +28,13 @@ struct backend {
 /* The database that is tested now. */
 extern const struct backend *backend;
 
+/* How late a deadline or cancellation may be noticed. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SOON_MS 1000
+#else
+#define SOON_MS 100
+#endif
+
 /* Frees e, whose outermost kind must be this one (NULL: no error). */
 void expect(struct err *e, const struct err_kind *kind, const char *what);
 #define OK(expression)          expect((expression), NULL, #expression)

@@ -67,7 +67,6 @@ static void the_default_limits(void **state)
 static void waiting_ends(void **state)
 {
     (void)state;
-    enum { SOON_MS = 100 };
     static const struct {
         const char *name;
         int64_t wait_ms, timeout_ms;

@@ -294,7 +294,7 @@ static void readers_do_not_wait_for_a_writer(void **state)
 static void who_waits_for_a_writer_has_a_deadline(void **state)
 {
     (void)state;
-    enum { WAIT_MS = 30, LATE_MS = 100 };
+    enum { WAIT_MS = 30 };
     _cleanup_(sql_close) struct sql_db *db = open_with_table();
     _cleanup_(sql_release) struct sql_conn *first = acquire(db);
     _cleanup_(sql_release) struct sql_conn *second = acquire(db);
@@ -304,7 +304,7 @@ static void who_waits_for_a_writer_has_a_deadline(void **state)
     ctx_init(&ctx, NULL, WAIT_MS);
     FAILS(sql_exec(second, &ctx, "INSERT INTO t VALUES (1)", NULL), ERR_UPSTREAM_TIMEOUT);
     int64_t late_ms = clock_mono_ms() - ctx.deadline_ms;
-    assert_in_range(late_ms, 0, LATE_MS);
+    assert_in_range(late_ms, 0, SOON_MS);
     ctx_deinit(&ctx);
     OK(sql_commit(first, NULL));
     FAILS(sql_exec(second, NULL, "INSERT INTO t VALUES (1)", NULL), SQL_UNIQUE);
