@@ -81,7 +81,7 @@ struct cfg_setting {
     const char *const *values; /* enum values or URL schemes, NULL-ended */
     const char *help;          /* one sentence, without a full stop */
     /* Further check of a value that is fine so far; false with the end of "must be ..." appended,
-     * such as "a power of two". NULL: none. */
+     * such as "a power of two" (never the value: it may be a secret). NULL: none. */
     bool (*check)(const char *text, struct buf *out_must_be);
 };
 
