@@ -1,5 +1,6 @@
 /* Every allocation of this library fails once: the error is the one for it, and nothing is lost. */
 #include <alloc_fail.h>
+#include <base/str.h>
 #include <sql/migrate.h>
 
 #include "sql_test.h"
@@ -79,7 +80,7 @@ static void every_allocation_may_fail(void **state)
     (void)state;
     _cleanup_(sql_close) struct sql_db *db = OPEN();
     char url[URL_MAX];
-    strcpy(url, database_url());
+    assert_true(str_copy(url, sizeof(url), database_url()));
     static const char find_table[] = "SELECT count(*) FROM sqlite_schema WHERE name = 'items'";
     bool is_finished = false;
     for (size_t successes = 0; !is_finished; successes++) {

@@ -353,11 +353,15 @@ static void cancelling_interrupts(void **state)
 
 static int64_t resident_kib(void)
 {
-    long pages = 0;
+    char line[128];
+    int64_t pages = 0;
     FILE *file = fopen("/proc/self/statm", "re");
     assert_non_null(file);
-    assert_int_equal(fscanf(file, "%*d %ld", &pages), 1);
+    assert_non_null(fgets(line, sizeof(line), file));
     fclose(file);
+    char *begin = strchr(line, ' ') + 1; /* the second number */
+    *strchr(begin, ' ') = '\0';
+    assert_true(parse_i64(begin, 0, INT64_MAX, &pages));
     return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 

@@ -249,7 +249,7 @@ static void what_does_not_fit_is_refused(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         expect(sql_fetch_one(conn, NULL, &thing_model, &thing, NULL, rows[i].select), &SQL_FAILED,
                rows[i].name);
-        CHECK(rows[i].name, memcmp(&before, &thing, sizeof(thing)) == 0);
+        assert_memory_equal(&before, &thing, sizeof(thing));
     }
     FAILS(sql_fetch_one(conn, NULL, &pair_model, &thing, NULL, "SELECT 'x' AS \"right\""),
           SQL_FAILED); /* left is required */
