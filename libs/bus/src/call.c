@@ -19,7 +19,8 @@ static void drop_message(void *message)
 static void on_reply(void *data, natsMsg *message)
 {
     struct bus *bus = data;
-    const char *token = strrchr(natsMsg_GetSubject(message), '.') + 1;
+    const char *dot = strrchr(natsMsg_GetSubject(message), '.');
+    const char *token = dot ? dot + 1 : "";
     pthread_mutex_lock(&bus->lock);
     struct chan *waiting = map_get(&bus->calls, token, strlen(token));
     /* A second reply finds the channel full, and one that is late finds no channel. */

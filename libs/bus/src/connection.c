@@ -43,12 +43,15 @@ static const struct err_kind *kind_of(natsStatus status)
     }
 }
 
-/* nats.c's own words, which say more than the status does. */
+/* nats.c's own words say more than the status does: "(conn.c:12): what happened". */
 static const char *status_text(natsStatus status)
 {
     natsStatus last = NATS_OK;
     const char *text = nats_GetLastError(&last);
-    return last == status && text && *text ? text : natsStatus_GetText(status);
+    if (last != status || !text || !*text)
+        return natsStatus_GetText(status);
+    const char *words = text[0] == '(' ? strstr(text, "): ") : NULL;
+    return words ? words + 3 : text;
 }
 
 struct err *bus_error(natsStatus status, const char *format, ...)

@@ -16,17 +16,21 @@
 #include <conc/thread.h>
 #include <slog/slog.h>
 
-#define CONFIG_MAX   4096
-#define NS_PER_MS    1000000LL
-#define BATCH        64
-#define QUEUE        256 /* a batch, and what the server says in between */
-#define PULL_MS      30000
-#define HEARTBEAT_MS 3000
-#define SILENCE_MS   (2 * HEARTBEAT_MS + 1000)
-#define IDLE_GONE_MS 60000 /* an ephemeral consumer without anyone is removed by the server */
-#define ENSURE_MS    5000
-#define PAUSE_MIN_MS 50
-#define PAUSE_MAX_MS 2000
+#define CONFIG_MAX 4096
+#define NS_PER_MS  1000000LL
+/* Events per pull request. One at a time where they are acknowledged: nats-server 2.9 mislays an
+ * event that is given back while a request of the same, gone, consumer waits. */
+#define BATCH_DURABLE   1
+#define BATCH_EPHEMERAL 64
+#define QUEUE           256 /* a batch, and what the server says in between */
+#define PULL_MS         30000
+#define HEARTBEAT_MS    3000
+#define SILENCE_MS      (2 * HEARTBEAT_MS + 1000)
+#define IDLE_GONE_MS    60000 /* an ephemeral consumer without anyone is removed by the server */
+#define END_MS          1000
+#define ENSURE_MS       5000
+#define PAUSE_MIN_MS    50
+#define PAUSE_MAX_MS    2000
 
 static void drop_message(void *message)
 {
@@ -113,8 +117,7 @@ static struct err *ensure_consumer(struct bus_consumer *consumer, char name[BUS_
     const struct bus_consumer_options *options = &consumer->options;
     _cleanup_(ctx_deinit) struct ctx ctx;
     ctx_init(&ctx, &consumer->taking, ENSURE_MS);
-    if (!options->durable)
-        TRY(check_stream(consumer, &ctx));
+    TRY(check_stream(consumer, &ctx));
     char subject[BUS_SUBJECT_TEXT];
     if (options->durable)
         snprintf(subject, sizeof(subject), "CONSUMER.DURABLE.CREATE.%s.%s", options->stream,
@@ -129,6 +132,8 @@ static struct err *ensure_consumer(struct bus_consumer *consumer, char name[BUS_
     const char *given = json_string(json_get(json_root(doc), "name"));
     if (!given || !str_copy(name, BUS_SUBJECT_TEXT, given))
         return err_new(&BUS_FAILED, "the server did not name the consumer");
+    if (options->durable)
+        bus_settle_forgotten(consumer, json_root(doc));
     return NULL;
 }
 
@@ -146,16 +151,17 @@ static struct err *pull(struct session *session)
     char subject[2 * BUS_SUBJECT_TEXT];
     snprintf(subject, sizeof(subject), "$JS.API.CONSUMER.MSG.NEXT.%s.%s", consumer->options.stream,
              session->name);
+    int batch = consumer->options.durable ? BATCH_DURABLE : BATCH_EPHEMERAL;
     char body[128];
     int len =
         snprintf(body, sizeof(body), "{\"batch\":%d,\"expires\":%lld,\"idle_heartbeat\":%lld}",
-                 BATCH, PULL_MS * NS_PER_MS, HEARTBEAT_MS * NS_PER_MS);
+                 batch, PULL_MS * NS_PER_MS, HEARTBEAT_MS * NS_PER_MS);
     const struct bus_outgoing outgoing = {
         .subject = subject, .reply = consumer->inbox_subject, .bytes = body, .len = (size_t)len};
     _cleanup_(bus_message_free) natsMsg *message = NULL;
     TRY(bus_message_new(&outgoing, &message));
     TRY(bus_send(consumer->bus, message));
-    session->due = BATCH;
+    session->due = batch;
     return NULL;
 }
 
@@ -218,7 +224,7 @@ static struct err *run_session(struct bus_consumer *consumer)
     struct err *e = bus_subscription_add(consumer->bus, &consumer->subscription);
     if (!e) {
         e = take_all(&session);
-        bus_subscription_remove(&consumer->subscription);
+        bus_subscription_end(&consumer->subscription, END_MS); /* with what is on its way */
         return_rest(consumer);
     }
     chan_free(TAKE(consumer->inbox));

@@ -21,13 +21,16 @@ struct bus_consumer {
     struct chan *inbox; /* of the present session */
     char inbox_subject[BUS_SUBJECT_TEXT];
     struct bus_subscription subscription;
-    uint64_t next_sequence;  /* ephemeral: the first event that was not handled */
-    uint64_t tries;          /* ephemeral: of that event */
-    char stream_created[64]; /* ephemeral: the stream that next_sequence is about */
+    uint64_t next_sequence;  /* every event before it is settled */
+    char stream_created[64]; /* the stream that next_sequence is about */
+    uint64_t tries;          /* ephemeral: of the event at hand */
 };
 
 /* Handles one event and tells the server what became of it. An error ends the session. */
 struct err *bus_settle_event(struct bus_consumer *consumer, natsMsg *message) MUST_CHECK;
+/* A server that crashed may have forgotten acknowledgements that it had confirmed, and would wait
+ * for them. info: its description of the consumer. */
+void bus_settle_forgotten(struct bus_consumer *consumer, const struct json_value *info);
 /* Gives an event back that was not begun, so that it need not wait for ack_wait_ms. */
 void bus_return_event(struct bus_consumer *consumer, natsMsg *message);
 

@@ -46,6 +46,8 @@ struct err *bus_subscription_add(struct bus *bus, struct bus_subscription *subsc
 void bus_subscription_remove(struct bus_subscription *subscription);
 /* Has the server send no more; what it sent already is delivered. Does not wait for that. */
 void bus_subscription_drain(struct bus_subscription *subscription, int64_t timeout_ms);
+/* Does wait for it, and removes. */
+void bus_subscription_end(struct bus_subscription *subscription, int64_t timeout_ms);
 /* With the bus's lock held. */
 natsStatus bus_subscribe_all(struct bus *bus, natsConnection *connection);
 void bus_forget_handles(struct bus *bus);

@@ -9,13 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <base/clock.h>
 #include <base/str.h>
 #include <slog/slog.h>
 
-#define NS_PER_MS        1000000LL
-#define CONFIRM_MS       5000
-#define CONFIRM_PAUSE_MS 100
+#define NS_PER_MS  1000000LL
+#define CONFIRM_MS 5000
 
 /* An event's place, from its reply subject: $JS.ACK.<stream>.<consumer>.<deliveries>.<stream
  * sequence>.<consumer sequence>.<time>.<pending>, or with <domain>.<account> after ACK and one more
@@ -45,30 +43,39 @@ static bool read_position(const char *reply, struct bus_event *event)
 
 /* --- telling the server --- */
 
-/* Until the server has confirmed it, or would deliver the event again anyway. */
-static void answer(struct bus_consumer *consumer, natsMsg *message, const char *verb)
+static struct err *tell_server(struct bus_consumer *consumer, const char *subject, const char *verb)
 {
-    const struct bus_outgoing outgoing = {
-        .subject = natsMsg_GetReply(message), .bytes = verb, .len = strlen(verb)};
-    int64_t until_ms = clock_mono_ms() + consumer->options.ack_wait_ms;
-    do {
-        /* Of its own: what was done is told even when the consumer is to end. */
-        _cleanup_(ctx_deinit) struct ctx ctx;
-        ctx_init(&ctx, NULL, CONFIRM_MS);
-        _cleanup_(bus_message_free) natsMsg *reply = NULL;
-        struct err *e = bus_exchange(consumer->bus, &ctx, &outgoing, &reply);
-        if (!e)
-            return;
-        err_free(e);
-        err_free(ctx_sleep(&consumer->ctx, CONFIRM_PAUSE_MS));
-    } while (!ctx_is_done(&consumer->ctx) && clock_mono_ms() < until_ms);
+    /* Of its own: what was done is told even when the consumer is to end. */
+    _cleanup_(ctx_deinit) struct ctx ctx;
+    ctx_init(&ctx, NULL, CONFIRM_MS);
+    const struct bus_outgoing outgoing = {.subject = subject, .bytes = verb, .len = strlen(verb)};
+    _cleanup_(bus_message_free) natsMsg *reply = NULL;
+    return bus_exchange(consumer->bus, &ctx, &outgoing, &reply);
 }
 
-static void answer_later(struct bus_consumer *consumer, natsMsg *message, int64_t delay_ms)
+void bus_settle_forgotten(struct bus_consumer *consumer, const struct json_value *info)
+{
+    const struct json_value *delivered = json_get(info, "delivered");
+    int64_t pending = 0;
+    int64_t sequence = 0;
+    int64_t consumer_sequence = 0;
+    json_i64(json_get(info, "num_ack_pending"), &pending);
+    json_i64(json_get(delivered, "stream_seq"), &sequence);
+    json_i64(json_get(delivered, "consumer_seq"), &consumer_sequence);
+    if (pending == 0 || (uint64_t)sequence >= consumer->next_sequence)
+        return;
+    char subject[2 * BUS_SUBJECT_TEXT];
+    snprintf(subject, sizeof(subject), "$JS.ACK.%s.%s.1.%" PRId64 ".%" PRId64 ".0.0",
+             consumer->options.stream, consumer->options.durable, sequence, consumer_sequence);
+    err_free(tell_server(consumer, subject, "+ACK"));
+}
+
+static struct err *ask_again_later(struct bus_consumer *consumer, natsMsg *message,
+                                   int64_t delay_ms)
 {
     char verb[64];
     snprintf(verb, sizeof(verb), "-NAK {\"delay\":%lld}", (long long)(delay_ms * NS_PER_MS));
-    answer(consumer, message, verb);
+    return tell_server(consumer, natsMsg_GetReply(message), verb);
 }
 
 void bus_return_event(struct bus_consumer *consumer, natsMsg *message)
@@ -118,28 +125,22 @@ static void tell(const struct bus_consumer *consumer, const struct bus_event *ev
                    ARRAY_LEN(pairs));
 }
 
-static struct err *settle_durable(struct bus_consumer *consumer, natsMsg *message,
-                                  const struct bus_event *event, bool is_failed, bool is_dropped)
+static struct err *settle(struct bus_consumer *consumer, natsMsg *message,
+                          const struct bus_event *event, bool is_failed, bool is_dropped)
 {
-    if (!is_failed)
-        answer(consumer, message, "+ACK");
-    else if (is_dropped)
-        answer(consumer, message, "+TERM");
-    else
-        answer_later(consumer, message, backoff_ms(&consumer->options, event->deliveries));
-    return NULL;
-}
-
-static struct err *settle_ephemeral(struct bus_consumer *consumer, const struct bus_event *event,
-                                    bool is_failed, bool is_dropped)
-{
+    bool is_durable = consumer->options.durable;
     if (!is_failed || is_dropped) {
+        /* Whether or not the server hears of it: the next session tells it again. */
         consumer->next_sequence = event->stream_sequence + 1;
         consumer->tries = 0;
-        return NULL;
+        const char *verb = is_dropped ? "+TERM" : "+ACK";
+        return is_durable ? tell_server(consumer, natsMsg_GetReply(message), verb) : NULL;
     }
+    int64_t delay_ms = backoff_ms(&consumer->options, event->deliveries);
+    if (is_durable)
+        return ask_again_later(consumer, message, delay_ms);
     /* The next session begins at this event again. */
-    err_free(ctx_sleep(&consumer->taking, backoff_ms(&consumer->options, event->deliveries)));
+    err_free(ctx_sleep(&consumer->taking, delay_ms));
     return err_new(&ERR_UPSTREAM_UNAVAILABLE, "an event was not handled");
 }
 
@@ -161,9 +162,7 @@ static struct err *handle_event(struct bus_consumer *consumer, natsMsg *message,
     bool is_failed = e != NULL;
     err_free(e);
     trace_set_current(before);
-    if (consumer->options.durable)
-        return settle_durable(consumer, message, event, is_failed, is_dropped);
-    return settle_ephemeral(consumer, event, is_failed, is_dropped);
+    return settle(consumer, message, event, is_failed, is_dropped);
 }
 
 struct err *bus_settle_event(struct bus_consumer *consumer, natsMsg *message)
@@ -179,10 +178,10 @@ struct err *bus_settle_event(struct bus_consumer *consumer, natsMsg *message)
     };
     if (!reply || !read_position(reply, &event))
         return err_new(&BUS_FAILED, "an event without a place: %s", reply ? reply : "no reply");
-    if (!consumer->options.durable) {
-        if (event.stream_sequence < consumer->next_sequence)
-            return NULL;
+    bool is_durable = consumer->options.durable;
+    if (event.stream_sequence < consumer->next_sequence)
+        return is_durable ? tell_server(consumer, reply, "+ACK") : NULL;
+    if (!is_durable)
         event.deliveries = ++consumer->tries;
-    }
     return handle_event(consumer, message, &event);
 }

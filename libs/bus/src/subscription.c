@@ -112,3 +112,12 @@ void bus_subscription_drain(struct bus_subscription *subscription, int64_t timeo
         natsSubscription_DrainTimeout(subscription->handle, timeout_ms);
     pthread_mutex_unlock(&subscription->bus->lock);
 }
+
+void bus_subscription_end(struct bus_subscription *subscription, int64_t timeout_ms)
+{
+    bus_subscription_drain(subscription, timeout_ms);
+    pthread_mutex_lock(&subscription->bus->lock);
+    wait_until_dead(subscription);
+    pthread_mutex_unlock(&subscription->bus->lock);
+    bus_subscription_remove(subscription);
+}
