@@ -203,8 +203,7 @@ struct err *model_check(const struct model *model) MUST_CHECK;
 const char *model_schema_name(const struct model *model);
 const char *model_json_name(const struct field *field);
 const char *model_column_name(const struct field *field);
-/* The row with this JSON name (COLUMN_ONLY rows have none) or column name; NULL if there is none.
- */
+/* The row with this name in JSON, where COLUMN_ONLY rows have none, or in SQL; NULL: no such row. */
 const struct field *model_find(const struct model *model, const char *json_name);
 const struct field *model_find_column(const struct model *model, const char *column);
 
@@ -213,16 +212,15 @@ const struct field *model_find_column(const struct model *model, const char *col
 /* true in a struct without presence. */
 bool model_is_present(const struct model *model, const void *object, const struct field *field);
 bool model_is_null(const struct model *model, const void *object, const struct field *field);
-/* For what fills structs by other ways, such as sql. Null zeroes the member and is present; both
- * only zero or do nothing in a struct without presence. */
+/* For what fills structs by other ways, such as sql. Null zeroes the member, and is present. In a
+ * struct without presence there are no bits to set. */
 void model_set_present(const struct model *model, void *object, const struct field *field);
 void model_set_null(const struct model *model, void *object, const struct field *field);
 
 /* --- reading --- */
 
 enum model_mode {
-    /* A whole object. *out is zeroed first, required fields must be there, defaults are filled in.
-     */
+    /* A whole object: *out is zeroed first, required fields must be there, defaults fill in. */
     MODEL_READ,
     /* RFC 7396: fields that are absent, in nested objects too, stay as they are in *out, and so do
      * their presence bits; there are no required fields and no defaults. null is for NULLABLE
@@ -234,8 +232,9 @@ enum model_mode {
     MODEL_READ_TRUSTED,
 };
 
-/* JSON text into *out. ERR_MALFORMED_JSON; or ERR_INVALID_REQUEST with one entry per wrong field,
- * in the order of the table, then unknown fields in the order of the input. Then *out is untouched.
+/* JSON text into *out, whose pointers live as long as the arena's content. ERR_MALFORMED_JSON; or
+ * ERR_INVALID_REQUEST with one entry per wrong field, in the order of the table, then unknown fields
+ * in the order of the input. Then *out is untouched.
  *
  * The name of a field is its path, "address/lines/0/text", as in a JSON pointer (RFC 6901: '~' and
  * '/' in a name are ~0 and ~1) without the first slash; "" is the whole text; cut at
@@ -243,7 +242,8 @@ enum model_mode {
  *
  * Codes: required, unknown, read_only, wrong_type, null, too_short, too_long, too_small, too_large,
  * too_few, too_many, not_in_list, not_exact (a fraction or exponent in an integer), invalid_uuid,
- * invalid_email, invalid_url, invalid_time, and those of checks. */
+ * invalid_email, invalid_url, invalid_time, invalid_utf8 (in plain text only), and those of checks
+ * ("invalid" if a check names none). */
 #define MODEL_PATH_MAX 255
 struct err *model_read(const struct model *model, enum model_mode mode, const char *text,
                        size_t len, struct arena *arena, void *out) MUST_CHECK;
@@ -270,8 +270,8 @@ struct err *model_validate(const struct model *model, const void *object) MUST_C
 /* Compact JSON in the order of the table. */
 void model_write(const struct model *model, const void *object, struct json_writer *w);
 /* The OpenAPI 3.1 (JSON Schema 2020-12) schema of the model; nested models are $ref to
- * #/components/schemas/NAME. for_patch: nothing required, no defaults, NULLABLE is as before, and
- * embedded structs, which are patched in place, have their patch schema instead of a $ref. */
+ * #/components/schemas/NAME. for_patch: nothing required, no defaults, and embedded structs, which
+ * are patched in place, have their own patch schema instead of a $ref. */
 void model_write_schema(const struct model *model, bool for_patch, struct json_writer *w);
 /* The schema of one field, without the surrounding object (query parameters). */
 void model_write_field_schema(const struct field *field, struct json_writer *w);

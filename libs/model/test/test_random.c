@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include <model/json.h>
+#include "thing.h"
 
 #define ROUNDS 40000
 
@@ -97,8 +97,42 @@ static void test_mutations(void **state)
     assert_in_range(accepted, ROUNDS / 50, ROUNDS - ROUNDS / 50);
 }
 
+/* A struct that was read is valid and can be written, whatever the text was. */
+static void test_mutations_of_a_whole_struct(void **state)
+{
+    (void)state;
+    uint64_t seed = 20260103;
+    size_t accepted = 0;
+    _cleanup_(buf_deinit) struct buf text = BUF_INIT(4096);
+    _cleanup_(buf_deinit) struct buf out = BUF_INIT(65536);
+    _cleanup_(arena_deinit) struct arena arena = ARENA_INIT(1 << 20);
+    for (int round = 0; round < ROUNDS / 10; round++) {
+        buf_reset(&text);
+        buf_append_str(&text, full_thing);
+        for (size_t times = draw(&seed, 3) + 1; times > 0; times--)
+            mutate(&seed, &text);
+        struct thing thing;
+        arena_reset(&arena);
+        _cleanup_(err_free) struct err *e =
+            model_read(&thing_model, MODEL_READ_TRUSTED, text.data, text.len, &arena, &thing);
+        if (e)
+            continue;
+        accepted++;
+        _cleanup_(err_free) struct err *invalid = model_validate(&thing_model, &thing);
+        if (invalid)
+            fail_msg("%.*s: %s", (int)text.len, text.data, field_codes(invalid));
+        buf_reset(&out);
+        model_write(&thing_model, &thing, &JSON_WRITER(&out));
+        assert_null(json_check(out.data, out.len));
+    }
+    assert_in_range(accepted, ROUNDS / 1000, ROUNDS / 10 - ROUNDS / 1000);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_mutations)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_mutations_of_a_whole_struct),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
