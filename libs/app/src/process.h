@@ -23,9 +23,10 @@ struct process {
     struct app_runtime runtime;
     struct ctx ctx; /* ends with the first signal */
     struct http_server *admin;
-    struct http_server *server;              /* NULL: not yet, or the app listens itself */
-    struct http_authenticator authenticator; /* what the server asks, for as long as it runs */
-    bool is_started;                         /* start() has made what stop() frees */
+    struct http_server *server;   /* NULL: not yet, or the app listens itself */
+    struct route_table tables[2]; /* what the server serves, and whom it asks */
+    struct http_authenticator authenticator;
+    bool is_started; /* start() has made what stop() frees */
     _Atomic enum phase phase;
     pthread_mutex_t lock;  /* of what follows */
     char waiting_for[512]; /* why it is still starting; "" when nothing is in the way */

@@ -29,6 +29,7 @@ static struct err *start_listener(struct process *process)
     const struct app *app = process->app;
     struct app_runtime *runtime = &process->runtime;
     struct http_authenticator *authenticator = &process->authenticator;
+    process->tables[0] = app->routes;
     if (app->authenticator)
         *authenticator = app->authenticator(runtime);
     else if (runtime->verifier)
@@ -37,7 +38,7 @@ static struct err *start_listener(struct process *process)
         .name = app->name,
         .version = app_version(),
         .address = process->settings.shared.listen_addr,
-        .tables = (const struct route_table[]){app->routes, {0}},
+        .tables = process->tables,
         .state = runtime->state,
         .threads = process->settings.shared.http_threads,
         .access_log = process->settings.shared.access_log,

@@ -55,6 +55,7 @@ struct http_rate_limit {
     int burst;
 };
 
+/* What it points to stays the caller's, and is there until http_server_stop(). */
 struct http_server_options {
     const char *name;    /* of the service: metrics, document */
     const char *version; /* document */
