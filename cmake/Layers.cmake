@@ -101,12 +101,15 @@ function(_plankton_third_party target owner)
 endfunction()
 
 # One test program for each test/test_*.c; it sees what its library sees, src/ included. Other
-# sources in test/ are shared by the test programs.
+# sources in test/ are shared by the test programs, and those of services have <service_test.h>.
 function(_plankton_tests target owner)
   file(GLOB tests CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/test/test_*.c")
   file(GLOB shared CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/test/*.c")
   if(tests)
     list(REMOVE_ITEM shared ${tests})
+  endif()
+  if(target MATCHES "_service$")
+    list(APPEND shared "${PLANKTON_ROOT}/tests/support/service_test.c")
   endif()
   foreach(source IN LISTS tests)
     get_filename_component(name "${source}" NAME_WE)
