@@ -47,6 +47,7 @@ static void on_message(void *data, natsMsg *message)
 static void on_lost(void *data)
 {
     struct bus_consumer *consumer = data;
+    atomic_store(&consumer->is_lost, true);
     chan_close(consumer->inbox);
 }
 
@@ -191,7 +192,7 @@ static struct err *take_all(struct session *session)
 {
     struct bus_consumer *consumer = session->consumer;
     for (;;) {
-        if (session->due == 0)
+        if (session->due == 0 && !atomic_load(&consumer->is_lost))
             TRY(pull(session));
         struct ctx silence;
         ctx_init(&silence, &consumer->taking, SILENCE_MS);
@@ -221,6 +222,7 @@ static struct err *run_session(struct bus_consumer *consumer)
     struct session session = {.consumer = consumer};
     TRY(ensure_consumer(consumer, session.name));
     TRY(chan_new(QUEUE, drop_message, &consumer->inbox));
+    atomic_store(&consumer->is_lost, false);
     struct err *e = bus_subscription_add(consumer->bus, &consumer->subscription);
     if (!e) {
         e = take_all(&session);
@@ -297,6 +299,7 @@ static void init_consumer(struct bus_consumer *consumer)
     consumer->subscription = (struct bus_subscription){.subject = consumer->inbox_subject,
                                                        .deliver = on_message,
                                                        .lost = on_lost,
+                                                       .is_for_one_connection = true,
                                                        .data = consumer};
     consumer->next_sequence = 1;
     consumer->handled = make_counter(consumer, "handled");

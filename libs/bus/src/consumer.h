@@ -4,6 +4,8 @@
 
 #include "internal.h"
 
+#include <stdatomic.h>
+
 #include <conc/chan.h>
 
 struct bus_consumer {
@@ -16,6 +18,7 @@ struct bus_consumer {
     struct ctx ctx;        /* of the handler; child of bus->work */
     struct ctx taking;     /* ends when no further event is to be begun; child of bus->taking */
     struct list_node node; /* bus->consumers, while the thread runs; bus's lock */
+    atomic_bool is_lost;   /* the connection of the present session */
 
     /* The thread's own. */
     struct chan *inbox; /* of the present session */

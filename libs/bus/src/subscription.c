@@ -72,6 +72,8 @@ void bus_forget_handles(struct bus *bus)
         }
         natsSubscription_Destroy(TAKE(subscription->handle));
         node = node->next;
+        if (subscription->is_for_one_connection)
+            list_remove(&subscription->node);
     }
 }
 
