@@ -120,8 +120,8 @@ struct reply test_call(struct http_server *server, const struct call *call)
     if (call->if_none_match)
         headers[count++] = (struct http_header_pair){"If-None-Match", call->if_none_match};
     struct reply reply = {0};
-    expect_ok(http_test_call(server, call->method, call->target, headers, call->body,
-                             &reply.answer));
+    expect_ok(
+        http_test_call(server, call->method, call->target, headers, call->body, &reply.answer));
     reply.status = reply.answer.status;
     if (reply.answer.body_len > 0)
         expect_ok(json_parse(reply.answer.body, reply.answer.body_len, &reply.json));

@@ -16,7 +16,17 @@ static void check_is(const char *row, const struct reply *reply, const struct us
 }
 
 /* Who asks, and of whom; the tokens of the fixture by letter. */
-enum who { NO_ONE, ADMIN_, ANN, BOB, GONE_USER, GONE_ADMIN, FORMER_ADMIN, SUSPENDED, SUSPENDED_ADMIN };
+enum who {
+    NO_ONE,
+    ADMIN_,
+    ANN,
+    BOB,
+    GONE_USER,
+    GONE_ADMIN,
+    FORMER_ADMIN,
+    SUSPENDED,
+    SUSPENDED_ADMIN
+};
 
 static const char *token_of(struct fixture *fixture, enum who who)
 {
@@ -183,8 +193,8 @@ static void test_delete_is_for_good(void **state)
         const char *if_match;
         int status;
         const char *code;
-    } rows[] = {{"\"v2\"", 412, "precondition_failed"}, {"\"v1\"", 204, ""},
-                {NULL, 404, "user_not_found"}};
+    } rows[] = {
+        {"\"v2\"", 412, "precondition_failed"}, {"\"v1\"", 204, ""}, {NULL, 404, "user_not_found"}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         _cleanup_(reply_deinit) struct reply reply =
             CALL(fixture->server, DELETE, path, .token = fixture->admin_token,
@@ -244,8 +254,7 @@ static void test_invite(void **state)
 static void test_pending_users_do_not_exist(void **state)
 {
     struct fixture *fixture = *state;
-    struct user pending =
-        make_user(fixture, "late@example.com", "Late", ROLE_USER, STATUS_PENDING);
+    struct user pending = make_user(fixture, "late@example.com", "Late", ROLE_USER, STATUS_PENDING);
     char own_token[64];
     write_token(own_token, "user", pending.id);
     const struct {
@@ -300,14 +309,9 @@ static void test_openapi(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_who_may),
-        TEST(test_read),
-        TEST(test_conditional_read),
-        TEST(test_delete_is_for_good),
-        TEST(test_invite),
-        TEST(test_pending_users_do_not_exist),
-        TEST(test_database_away),
-        TEST(test_openapi),
+        cmocka_unit_test(test_who_may), TEST(test_read),    TEST(test_conditional_read),
+        TEST(test_delete_is_for_good),  TEST(test_invite),  TEST(test_pending_users_do_not_exist),
+        TEST(test_database_away),       TEST(test_openapi),
     };
     return cmocka_run_group_tests_name("users.routes", tests, NULL, NULL);
 }

@@ -11,8 +11,7 @@ struct user make_user(struct fixture *fixture, const char *email, const char *na
     assert_true(str_copy(new_user.email, sizeof(new_user.email), email));
     assert_true(str_copy(new_user.name, sizeof(new_user.name), name));
     struct user user = {0};
-    expect_ok(
-        store_create(fixture->database.db, NULL, &new_user, (enum user_status)status, &user));
+    expect_ok(store_create(fixture->database.db, NULL, &new_user, (enum user_status)status, &user));
     return user;
 }
 

@@ -1,0 +1,186 @@
+/* users.v1.* as other services call them, and every way in which a registration may break off. */
+#include "users_test.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include <base/clock.h>
+#include <base/str.h>
+
+static struct err *call_method(struct fixture *fixture, const char *subject, const void *in,
+                               struct user *out_user)
+{
+    for (size_t i = 0; i < users_app.method_count; i++) {
+        const struct bus_method *method = &users_app.methods[i];
+        if (strcmp(method->subject, subject) != 0)
+            continue;
+        struct bus_call call = {
+            .subject = subject, .in = in, .out = out_user, .state = &fixture->service};
+        return method->handle(&call);
+    }
+    fail_msg("there is no method %s", subject);
+    return NULL;
+}
+
+static struct err *create(struct fixture *fixture, const char *email, struct user *out_user)
+{
+    struct new_user new_user = {.role = ROLE_USER};
+    str_copy(new_user.email, sizeof(new_user.email), email);
+    str_copy(new_user.name, sizeof(new_user.name), "New");
+    return call_method(fixture, "users.v1.create", &new_user, out_user);
+}
+
+static struct err *by_id(struct fixture *fixture, const char *subject, const char *id,
+                         struct user *out_user)
+{
+    struct user_id in = {0};
+    str_copy(in.id, sizeof(in.id), id);
+    return call_method(fixture, subject, &in, out_user);
+}
+
+static struct err *by_email(struct fixture *fixture, const char *email, struct user *out_user)
+{
+    struct user_email in = {0};
+    str_copy(in.email, sizeof(in.email), email);
+    return call_method(fixture, "users.v1.find_by_email", &in, out_user);
+}
+
+static void test_create_and_activate(void **state)
+{
+    struct fixture *fixture = *state;
+    struct user user = {0}, active = {0}, again = {0}, found = {0};
+    expect_ok(create(fixture, "New@example.com", &user));
+    assert_int_equal(user.status, STATUS_PENDING);
+    assert_true(uuid_is_valid(user.id));
+    expect_error(by_id(fixture, "users.v1.get", user.id, &found), &USER_NOT_FOUND);
+    expect_error(by_email(fixture, "new@example.com", &found), &USER_NOT_FOUND);
+    assert_string_equal(found.id, "");
+    expect_ok(by_id(fixture, "users.v1.activate", user.id, &active));
+    assert_int_equal(active.status, STATUS_ACTIVE);
+    expect_ok(by_id(fixture, "users.v1.activate", user.id, &again));
+    assert_int_equal(again.version, active.version);
+    expect_ok(by_id(fixture, "users.v1.get", user.id, &found));
+    assert_string_equal(found.email, "New@example.com");
+    expect_ok(by_email(fixture, "NEW@example.com", &found));
+    assert_string_equal(found.id, user.id);
+}
+
+static void test_errors(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char nobody[] = "0190b5a0-0000-7000-8000-000000000000";
+    struct user out = {.version = 42};
+    expect_error(create(fixture, "ANN@example.com", &out), &EMAIL_TAKEN);
+    expect_error(by_id(fixture, "users.v1.activate", nobody, &out), &USER_NOT_FOUND);
+    expect_error(by_id(fixture, "users.v1.get", nobody, &out), &USER_NOT_FOUND);
+    expect_error(by_email(fixture, "nobody@example.com", &out), &USER_NOT_FOUND);
+    assert_int_equal(out.version, 42);
+}
+
+static void test_activate_does_not_lift_a_suspension(void **state)
+{
+    struct fixture *fixture = *state;
+    struct user sue = make_user(fixture, "sue@example.com", "Sue", ROLE_USER, STATUS_SUSPENDED);
+    struct user after = {0};
+    expect_ok(by_id(fixture, "users.v1.activate", sue.id, &after));
+    assert_int_equal(after.status, STATUS_SUSPENDED);
+}
+
+/* The first caller died between create and activate. */
+static void test_a_broken_off_registration_gives_way(void **state)
+{
+    struct fixture *fixture = *state;
+    struct user lost = {0}, second = {0}, out = {0};
+    expect_ok(create(fixture, "new@example.com", &lost));
+    expect_ok(create(fixture, "NEW@example.com", &second));
+    expect_error(by_id(fixture, "users.v1.activate", lost.id, &out), &USER_NOT_FOUND);
+    expect_ok(by_id(fixture, "users.v1.activate", second.id, &out));
+    expect_error(by_id(fixture, "users.v1.activate", lost.id, &out), &USER_NOT_FOUND);
+    expect_error(create(fixture, "new@example.com", &out), &EMAIL_TAKEN);
+}
+
+static void test_old_pending_users_go(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char pending[] = "SELECT count(*) FROM users WHERE status = 'pending'";
+    struct user lost = {0}, out = {0};
+    expect_ok(create(fixture, "lost@example.com", &lost));
+    expect_ok(create(fixture, "other@example.com", &out));
+    assert_int_equal(test_database_number(&fixture->database, pending), 2);
+    test_database_run(&fixture->database, "UPDATE users SET created_at = created_at - 3600001"
+                                          " WHERE email = 'lost@example.com'");
+    expect_ok(create(fixture, "third@example.com", &out));
+    assert_int_equal(test_database_number(&fixture->database, pending), 2);
+    expect_error(by_id(fixture, "users.v1.activate", lost.id, &out), &USER_NOT_FOUND);
+}
+
+#define RACERS 8
+#define ROUNDS 20
+
+struct race {
+    struct fixture *fixture;
+    atomic_int winners;
+    char email[64];
+};
+
+static void register_one(size_t index, void *data)
+{
+    struct race *race = data;
+    (void)index;
+    struct user user = {0};
+    struct err *e = create(race->fixture, race->email, &user);
+    if (!e)
+        e = by_id(race->fixture, "users.v1.activate", user.id, &user);
+    if (!e)
+        atomic_fetch_add(&race->winners, 1);
+    else if (!err_is(e, &EMAIL_TAKEN) && !err_is(e, &USER_NOT_FOUND))
+        atomic_fetch_add(&race->winners, 1000);
+    err_free(e);
+}
+
+static void test_exactly_one_registration_wins(void **state)
+{
+    struct race race = {.fixture = *state};
+    for (int round = 0; round < ROUNDS; round++) {
+        atomic_store(&race.winners, 0);
+        snprintf(race.email, sizeof(race.email), "race-%d@example.com", round);
+        run_threads(RACERS, register_one, &race);
+        CHECK_INT(race.email, atomic_load(&race.winners), 1);
+    }
+    assert_int_equal(test_database_number(&race.fixture->database,
+                                          "SELECT count(*) FROM users WHERE status = 'active'"),
+                     3 + ROUNDS);
+}
+
+static void test_models(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < users_app.method_count; i++) {
+        expect_ok(model_check(users_app.methods[i].in));
+        expect_ok(model_check(users_app.methods[i].out));
+    }
+}
+
+static void test_start_and_stop(void **state)
+{
+    struct fixture *fixture = *state;
+    struct app_runtime runtime = {.db = fixture->database.db};
+    expect_ok(users_app.start(&runtime, &runtime.state));
+    assert_ptr_equal(((struct service *)runtime.state)->db, fixture->database.db);
+    users_app.stop(&runtime);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_create_and_activate),
+        TEST(test_errors),
+        TEST(test_activate_does_not_lift_a_suspension),
+        TEST(test_a_broken_off_registration_gives_way),
+        TEST(test_old_pending_users_go),
+        TEST(test_exactly_one_registration_wins),
+        TEST(test_models),
+        TEST(test_start_and_stop),
+    };
+    return cmocka_run_group_tests_name("users.methods", tests, NULL, NULL);
+}
