@@ -60,13 +60,15 @@ static const struct route routes[] = {
     {GET, "/version", read_version, .summary = "Name and version", .allow = ANYONE},
 };
 
+static const struct route_table tables[] = {ROUTES(routes), {0}};
+
 struct err *app_start_admin(struct process *process)
 {
     const struct http_server_options options = {
         .name = process->app->name,
         .version = app_version(),
         .address = process->settings.shared.admin_addr,
-        .tables = (const struct route_table[]){ROUTES(routes), {0}},
+        .tables = tables,
         .state = process,
         .threads = ADMIN_THREADS,
     };

@@ -349,6 +349,7 @@ static void test_expired_request_is_not_worked_on(void **state)
     start_call(&busy[1], "test.linger", 20000, NULL);
     gate_await(&service.entered, 2);
     expect_error(ask("test.linger", 50), &ERR_UPSTREAM_TIMEOUT);
+    err_free(ctx_sleep(NULL, 50)); /* the other side counts from the arrival */
     gate_add(&service.leave);
     expect_ok(end_call(&busy[0]));
     expect_ok(end_call(&busy[1]));
@@ -379,9 +380,11 @@ static void test_replicas_share_the_work(void **state)
         expect_ok(ask("test.counted", 5000));
     assert_int_equal(gate_count(&gates[0]) + gate_count(&gates[1]), CALLS);
     assert_true(gate_count(&gates[0]) > 0 && gate_count(&gates[1]) > 0);
+    expect_ok(bus_drain(replicas[0], 5000));
     bus_close(replicas[0]);
     for (int i = 0; i < CALLS; i++)
         expect_ok(ask("test.counted", 5000));
+    expect_ok(bus_drain(replicas[1], 5000));
     bus_close(replicas[1]);
     expect_error(ask("test.counted", 5000), &ERR_UPSTREAM_UNAVAILABLE);
 }
