@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.." || exit 1
 passed=0
 failed=0
 output=$(mktemp)
-trap './dev down >/dev/null 2>&1; rm -f "$output"' EXIT
+trap './dev down >/dev/null 2>&1; rm -f "$output"*' EXIT
 
 # check NAME COMMAND...: what it prints is shown when it fails.
 check() {
@@ -36,7 +36,10 @@ nothing_runs() {
 says() {
     local wanted=$1
     shift
-    "$@" | tee /dev/stderr | grep -q -- "$wanted"
+    "$@" >"$output.said" 2>&1
+    local status=$?
+    cat "$output.said"
+    [ $status -eq 0 ] && grep -q -- "$wanted" "$output.said"
 }
 
 refuses() {
@@ -88,9 +91,16 @@ s.bind(("127.0.0.1", 8081)); s.listen(); print("bound", flush=True); time.sleep(
     [ $result -eq 0 ] && nothing_runs
 }
 
-# Ctrl-C in the foreground: SIGINT to the process group, as a terminal sends it.
+# Runs a command as a terminal would: in a process group of its own, SIGINT not ignored (as the shell has
+# it for what runs in the background).
+readonly AS_IN_A_TERMINAL='import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.setsid()
+os.execvp(sys.argv[1], sys.argv[1:])'
+
+# Ctrl-C in the foreground: SIGINT to the process group.
 interrupt() {
-    setsid ./dev up >"$output.up" 2>&1 &
+    python3 -c "$AS_IN_A_TERMINAL" ./dev up >"$output.up" 2>&1 &
     local pid=$!
     until grep -q 'Plankton is ready' "$output.up"; do
         kill -0 $pid 2>/dev/null || { cat "$output.up"; return 1; }
