@@ -72,7 +72,7 @@ static enum progress read_head(struct exchange *ex)
         exchange_fail(ex, &GATEWAY_BAD_ANSWER, "its header section is too large");
         return IS_OVER;
     }
-    sendq_add_scratch(&ex->to_client, ex->worker->scratch, head_len);
+    sendq_add_scratch(&ex->to_client, ex->worker->scratch, head_len, SLAB_BYTES - head_len);
     return GOES_ON;
 }
 

@@ -47,12 +47,11 @@ static struct span trimmed(const char *base, size_t at, size_t end)
     return (struct span){(uint16_t)at, (uint16_t)(end - at)};
 }
 
-/* Length of the name; 0 when it is none. An underscore is refused: what turns names into CGI
- * variables reads X_User_Id and X-User-Id as one. */
+/* Length of the name; 0 when it is none. */
 static size_t name_length(const char *line, size_t len)
 {
     size_t i = 0;
-    while (i < len && char_is(line[i], CHAR_TOKEN) && line[i] != '_')
+    while (i < len && char_is(line[i], CHAR_TOKEN))
         i++;
     return i < len && line[i] == ':' ? i : 0;
 }

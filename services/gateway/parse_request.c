@@ -33,15 +33,16 @@ static enum parse_status check_unfinished_line(struct request *request, const ch
 {
     const char *line = base + request->lines.line;
     size_t line_len = len - request->lines.line;
-    if (line_len > LINE_ROOM)
-        return refuse(request, &ERR_URI_TOO_LONG, "the request line is too long");
     size_t i = 0;
     while (i < line_len && i <= METHOD_MAX && char_is(line[i], CHAR_TOKEN))
         i++;
     bool may_end_here = i < line_len ? line[i] == ' ' && i > 0 : i <= METHOD_MAX;
     bool is_first_cr = line_len == 1 && line[0] == '\r' && !request->has_skipped_line;
-    return may_end_here || is_first_cr ? PARSE_MORE
-                                       : refuse_bad(request, "this is not an HTTP request");
+    if (!may_end_here && !is_first_cr)
+        return refuse_bad(request, "this is not an HTTP request");
+    if (line_len > LINE_ROOM)
+        return refuse(request, &ERR_URI_TOO_LONG, "the request line is too long");
+    return PARSE_MORE;
 }
 
 static enum parse_status parse_version(struct request *request, struct str version)
@@ -138,17 +139,30 @@ static enum parse_status check_head(struct request *request, const char *base)
     return PARSE_DONE;
 }
 
+/* What turns names into CGI variables reads X_User_Id and X-User-Id as one. */
+static bool has_underscore(const struct header_field *field, const char *base)
+{
+    return memchr(base + field->name.at, '_', field->name.len);
+}
+
+static enum parse_status parse_field(struct request *request, const char *base, struct span line)
+{
+    struct fields *fields = &request->fields;
+    const char *wrong = fields_add(fields, base, line);
+    if (wrong == FIELD_TOO_MANY)
+        return refuse(request, &ERR_HEADERS_TOO_LARGE, wrong);
+    if (wrong)
+        return refuse_bad(request, wrong);
+    if (has_underscore(&fields->at[fields->count - 1], base))
+        return refuse_bad(request, "a header name has an underscore");
+    return PARSE_MORE;
+}
+
 /* PARSE_MORE: on to the next line. */
 static enum parse_status parse_line(struct request *request, char *base, struct span line)
 {
-    if (request->has_request_line) {
-        if (line.len == 0)
-            return check_head(request, base);
-        const char *wrong = fields_add(&request->fields, base, line);
-        if (wrong == FIELD_TOO_MANY)
-            return refuse(request, &ERR_HEADERS_TOO_LARGE, wrong);
-        return wrong ? refuse_bad(request, wrong) : PARSE_MORE;
-    }
+    if (request->has_request_line)
+        return line.len == 0 ? check_head(request, base) : parse_field(request, base, line);
     if (line.len == 0 && !request->has_skipped_line) {
         request->has_skipped_line = true; /* one is forgiven (RFC 9112 section 2.2) */
         return PARSE_MORE;

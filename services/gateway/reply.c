@@ -61,6 +61,6 @@ void reply_error(struct exchange *ex, struct err *e, const char *extra)
         write_bytes(&w, buf_text(&body), body.len);
         ex->answer_bytes = (int64_t)body.len;
     }
-    sendq_add_scratch(&ex->to_client, w.begin, written(&w));
+    sendq_add_scratch(&ex->to_client, w.begin, written(&w), 0);
     answer_flush(ex);
 }

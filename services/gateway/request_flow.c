@@ -179,7 +179,7 @@ void request_send(struct exchange *ex)
         exchange_fail(ex, &ERR_HEADERS_TOO_LARGE, "the header section is too large");
         return;
     }
-    sendq_add_scratch(&ex->to_upstream, ex->worker->scratch, head_len);
+    sendq_add_scratch(&ex->to_upstream, ex->worker->scratch, head_len, SLAB_BYTES - head_len);
     ex->sent_upstream = 0;
     ex->request_flow = REQUEST_FLOWING;
     upstream_expect(ex->user.conn, ex->timeout_ms);

@@ -150,7 +150,8 @@ static void add_mistakes(struct reader *reader, const char *place, struct err *e
     size_t count = err_fields(e, &fields);
     for (size_t i = 0; i < count; i++) {
         char full[PLACE_MAX];
-        snprintf(full, sizeof(full), "%s/%s", place, fields[i].field);
+        const char *slash = fields[i].field[0] ? "/" : "";
+        snprintf(full, sizeof(full), "%s%s%s", place, slash, fields[i].field);
         err_add_field(&reader->e, full, fields[i].code, "%s", fields[i].detail);
     }
     if (e && count == 0)

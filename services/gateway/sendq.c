@@ -5,18 +5,29 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <base/macros.h>
+
+#define COPY_MAX 1024 /* below it a copy costs less than another piece for the kernel */
+
 static void add_part(struct sendq *q, const char *bytes, size_t count)
 {
+    if (q->has_scratch && q->count == 1 && count <= MIN(q->room, COPY_MAX)) {
+        memcpy((char *)q->parts[0].iov_base + q->parts[0].iov_len, bytes, count);
+        q->parts[0].iov_len += count;
+        q->room -= count;
+        return;
+    }
     assert(q->count < SENDQ_PARTS);
     /* sendmsg() does not write to it. */
     q->parts[q->count++] = (struct iovec){(void *)(uintptr_t)bytes, count};
 }
 
-void sendq_add_scratch(struct sendq *q, const char *bytes, size_t count)
+void sendq_add_scratch(struct sendq *q, char *bytes, size_t count, size_t room)
 {
     assert(q->count == 0);
+    q->parts[q->count++] = (struct iovec){bytes, count};
     q->has_scratch = true;
-    add_part(q, bytes, count);
+    q->room = room;
 }
 
 void sendq_add(struct sendq *q, const char *bytes, size_t count)
@@ -70,14 +81,22 @@ static bool keep_scratch(struct sendq *q, struct slab_pool *slabs)
     return true;
 }
 
+static ssize_t send_parts(const struct sendq *q, int fd)
+{
+    const struct iovec *first = &q->parts[q->first];
+    size_t count = (size_t)(q->count - q->first);
+    if (count == 1)
+        return send(fd, first->iov_base, first->iov_len, MSG_NOSIGNAL);
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)first, .msg_iovlen = count};
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
 enum send_status sendq_flush(struct sendq *q, int fd, struct slab_pool *slabs, size_t *out_sent)
 {
     size_t total = 0;
     enum send_status status = SEND_DONE;
     while (!sendq_is_empty(q)) {
-        struct msghdr message = {.msg_iov = q->parts + q->first,
-                                 .msg_iovlen = (size_t)(q->count - q->first)};
-        ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+        ssize_t sent = send_parts(q, fd);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0) {

@@ -27,7 +27,8 @@
 struct sendq {
     struct iovec parts[SENDQ_PARTS];
     uint8_t first, count;
-    bool has_scratch; /* parts[0] is scratch memory */
+    bool has_scratch; /* parts[0] is scratch memory, */
+    size_t room;      /* and so much of it is left */
     char line[CHUNK_LINE_MAX];
     struct slab *kept; /* the rest of the scratch memory */
 };
@@ -39,8 +40,9 @@ static inline bool sendq_is_empty(const struct sendq *q)
     return q->first == q->count;
 }
 
-/* Must be the first piece. It is only used until sendq_flush() returns. */
-void sendq_add_scratch(struct sendq *q, const char *bytes, size_t count);
+/* Must be the first piece; room: what is free behind it, for small pieces that follow. The memory is
+ * only used until sendq_flush() returns. */
+void sendq_add_scratch(struct sendq *q, char *bytes, size_t count, size_t room);
 /* Borrowed until the queue is empty. Nothing happens for count 0. */
 void sendq_add(struct sendq *q, const char *bytes, size_t count);
 /* bytes as one chunk (nothing for count 0), and the last chunk after it if is_last. */
