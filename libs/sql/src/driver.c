@@ -10,8 +10,10 @@ struct err *sql_driver_find(const char *url, const struct driver **out_driver)
         *out_driver = &sql_driver_sqlite;
         return NULL;
     }
-    if (str_starts_with(url, "postgres://") || str_starts_with(url, "postgresql://"))
-        return err_new(&SQL_FAILED, "this build has no PostgreSQL driver yet: use sqlite:PATH");
+    if (str_starts_with(url, "postgres://") || str_starts_with(url, "postgresql://")) {
+        *out_driver = &sql_driver_postgres;
+        return NULL;
+    }
     /* A URL may hold a password: nothing of it is shown. */
     return err_new(&SQL_FAILED, "a database URL begins with sqlite: or postgres://");
 }

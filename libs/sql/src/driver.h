@@ -80,6 +80,7 @@ struct driver {
 };
 
 extern const struct driver sql_driver_sqlite;
+extern const struct driver sql_driver_postgres;
 
 /* The driver for the scheme of the URL. */
 struct err *sql_driver_find(const char *url, const struct driver **out_driver) MUST_CHECK;

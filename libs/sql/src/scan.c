@@ -1,3 +1,4 @@
+#include <math.h>
 #include <string.h>
 
 #include <base/str.h>
@@ -45,6 +46,8 @@ static struct err *scan_f64(const struct field *field, struct sql_value value, v
         number = (double)value.as.i64;
     } else if (value.type != SQL_TYPE_F64) {
         return refuse(field, "is not a number");
+    } else if (!isfinite(number)) {
+        return refuse(field, "is not a finite number");
     }
     memcpy(member, &number, sizeof(number));
     return NULL;

@@ -10,9 +10,12 @@ struct err *sql_begin_as(struct sql_conn *conn, struct ctx *ctx, enum transactio
     TRY(sql_check_ready(conn, ctx));
     if (conn->tx != TX_NONE)
         return err_new(&SQL_FAILED, "the connection is in a transaction already");
-    TRY_WRAP(conn->db->driver->begin(conn->link, ctx, kind), "begin a transaction");
-    conn->tx = TX_OPEN;
-    return NULL;
+    struct err *e = conn->db->driver->begin(conn->link, ctx, kind);
+    if (e)
+        conn->db->driver->rollback(conn->link);
+    else
+        conn->tx = TX_OPEN;
+    return err_wrap(e, "begin a transaction");
 }
 
 struct err *sql_begin(struct sql_conn *conn, struct ctx *ctx)

@@ -120,12 +120,11 @@ int await_exit(int pid)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static const struct backend *const backends[] = {&sqlite_backend};
-
-int run_contract(const char *name, const struct CMUnitTest *tests, size_t count)
+int run_over(const struct backend *const *backends, size_t backend_count, const char *name,
+             const struct CMUnitTest *tests, size_t count)
 {
     int failed = 0;
-    for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
+    for (size_t i = 0; i < backend_count; i++) {
         backend = backends[i];
         if (!backend->start()) {
             print_message("%s: %s is not here\n", name, backend->name);
@@ -137,6 +136,12 @@ int run_contract(const char *name, const struct CMUnitTest *tests, size_t count)
         backend->stop();
     }
     return failed;
+}
+
+int run_contract(const char *name, const struct CMUnitTest *tests, size_t count)
+{
+    static const struct backend *const backends[] = {&sqlite_backend, &postgres_backend};
+    return run_over(backends, ARRAY_LEN(backends), name, tests, count);
 }
 
 static bool sqlite_start(void)

@@ -59,9 +59,16 @@ int spawn_self(const char *const *arguments, int *out_fd);
 /* Its exit status; -1 when a signal ended it. */
 int await_exit(int pid);
 
+/* Over the given databases, those that there are; run_contract() over all. */
+int run_over(const struct backend *const *backends, size_t backend_count, const char *name,
+             const struct CMUnitTest *tests, size_t count);
 int run_contract(const char *name, const struct CMUnitTest *tests, size_t count);
 #define RUN_CONTRACT(name, tests) run_contract((name), (tests), ARRAY_LEN(tests))
 
 extern const struct backend sqlite_backend;
+extern const struct backend postgres_backend; /* sql_test_postgres.c */
+/* The server goes away and comes back, between start and stop. */
+void postgres_halt(void);
+void postgres_run(void);
 
 #endif

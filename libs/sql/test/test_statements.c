@@ -196,8 +196,8 @@ static void make_items(struct sql_conn *conn, int count)
     run(conn, "CREATE TABLE items (n BIGINT NOT NULL PRIMARY KEY, text TEXT)");
     OK(sql_begin(conn, NULL));
     for (int i = 0; i < count; i++)
-        OK(sql_exec(conn, NULL, "INSERT INTO items VALUES ($1, CAST($1 AS TEXT))", NULL,
-                    SQL_I64(i)));
+        OK(sql_exec(conn, NULL, "INSERT INTO items VALUES ($1, CAST(CAST($1 AS BIGINT) AS TEXT))",
+                    NULL, SQL_I64(i)));
     OK(sql_commit(conn, NULL));
 }
 
@@ -264,6 +264,51 @@ static void open_rows_keep_the_connection(void **state)
     FAILS(sql_rows_next(rows, &has_row), SQL_FAILED);
     sql_rows_close(rows);
     assert_int_equal(number_in(db, "SELECT count(*) FROM items"), 2);
+}
+
+static const char endless[] =
+    "WITH RECURSIVE n (i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n) "
+    "SELECT i FROM n";
+
+static void reading_may_stop_early(void **state)
+{
+    (void)state;
+    _cleanup_(sql_close) struct sql_db *db = OPEN();
+    _cleanup_(sql_release) struct sql_conn *conn = acquire(db);
+    run(conn, "CREATE TABLE t (n BIGINT)");
+    struct sql_rows *rows = NULL;
+    bool has_row = false;
+    int64_t begin_ms = clock_mono_ms();
+    OK(sql_query(conn, NULL, &rows, endless));
+    OK(sql_rows_next(rows, &has_row));
+    assert_true(has_row);
+    sql_rows_close(rows);
+    assert_true(clock_mono_ms() - begin_ms < 5 * SOON_MS);
+    OK(sql_begin(conn, NULL)); /* which goes on */
+    OK(sql_query(conn, NULL, &rows, "SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3"));
+    OK(sql_rows_next(rows, &has_row));
+    sql_rows_close(rows);
+    run(conn, "INSERT INTO t VALUES (1)");
+    OK(sql_commit(conn, NULL));
+    assert_int_equal(number(conn, "SELECT count(*) FROM t"), 1);
+}
+
+static void the_deadline_ends_endless_rows(void **state)
+{
+    (void)state;
+    _cleanup_(sql_close) struct sql_db *db = OPEN();
+    _cleanup_(sql_release) struct sql_conn *conn = acquire(db);
+    _cleanup_(sql_rows_close) struct sql_rows *rows = NULL;
+    struct err *e = NULL;
+    struct ctx ctx;
+    ctx_init(&ctx, NULL, 50);
+    OK(sql_query(conn, &ctx, &rows, endless));
+    for (bool has_row = true; has_row && !e;)
+        e = sql_rows_next(rows, &has_row);
+    FAILS(e, ERR_UPSTREAM_TIMEOUT);
+    int64_t late_ms = clock_mono_ms() - ctx.deadline_ms;
+    assert_in_range(late_ms, 0, SOON_MS);
+    ctx_deinit(&ctx);
 }
 
 static void few_statements_are_kept(void **state)
@@ -401,6 +446,8 @@ int main(void)
         cmocka_unit_test(rows_come_one_by_one),
         cmocka_unit_test(all_rows_at_once),
         cmocka_unit_test(open_rows_keep_the_connection),
+        cmocka_unit_test(reading_may_stop_early),
+        cmocka_unit_test(the_deadline_ends_endless_rows),
         cmocka_unit_test(few_statements_are_kept),
         cmocka_unit_test(a_kept_statement_follows_the_schema),
         cmocka_unit_test(the_deadline_interrupts),

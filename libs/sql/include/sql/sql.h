@@ -11,7 +11,8 @@
  *                       "SELECT id, email FROM users WHERE id = $1", SQL_TEXT(id)));
  *
  * Statements. One per call, with the parameters $1, $2, ... (each at least once, in any order, at
- * most SQL_PARAMS_MAX). Parameters are bound, never pasted. A statement is prepared once per
+ * most SQL_PARAMS_MAX). Parameters are bound, never pasted; in PostgreSQL the place of a parameter
+ * gives it its type, so where nothing does, or two places differ: CAST($1 AS BIGINT). A statement is prepared once per
  * connection and kept: of 64, the least recently used goes. So its text should be a constant, or
  * put together from few constants.
  *
@@ -46,21 +47,28 @@
  * see is the same text for every error of a kind. Outputs are written on success only.
  *
  * After an error of a write outside of a transaction, or of sql_commit(), that is a timeout or
- * ERR_UPSTREAM_UNAVAILABLE, the write is wholly there or wholly absent, and which is unknown
- * (SQLite: absent after sql_commit()). After success it survives the end of the process and the
- * loss of power.
+ * ERR_UPSTREAM_UNAVAILABLE, the write is wholly there or wholly absent, and which is unknown (SQLite:
+ * absent after sql_commit()). After success it survives the end of the process and the loss of power.
  *
  * Threads: a database may be used by any number of threads, a connection and its rows by one at a
  * time. Every call that takes a ctx may block until the ctx ends (a NULL ctx: for as long as it
- * takes); other calls do not wait for the database, but for sql_release(), sql_rollback() and
- * sql_close(), which are bounded.
+ * takes), sql_rows_next() by the ctx of its query; sql_release(), sql_rollback() and
+ * sql_rows_close() for at most a few seconds; nothing else waits for the database.
  *
- * SQLite: the log is written ahead (WAL) and synced at each commit, so readers and the writer do
- * not wait for each other, and there is one writer at a time. Writers of one process queue in
- * order; other processes are asked again and again within the ctx. Foreign keys are enforced. A new
- * file is readable by its owner alone. Several sql_open() of one file in a process are allowed, as
- * are several processes on one machine; never put the file on a network file system. Rows that stay
- * open keep the log from being shortened. A connection must not be carried over fork().
+ * SQLite: the log is written ahead (WAL) and synced at each commit, so readers and the writer do not
+ * wait for each other, and there is one writer at a time. Writers of one sql_open() queue in order;
+ * others are asked again and again within the ctx. Foreign keys are enforced. A new file is readable
+ * by its owner alone. Several sql_open() of one file in a process are allowed, as are several
+ * processes on one machine; never put the file on a network file system. Rows that stay open keep the
+ * log from being shortened. A connection must not be carried over fork().
+ *
+ * PostgreSQL (13 and newer): every parameter of libpq's URLs is taken, TLS modes and several hosts
+ * included. A server that does not answer within 5 s, or the ctx, is ERR_UPSTREAM_UNAVAILABLE; but
+ * the look-up of its name, which is libpq's, is not interrupted. When the ctx ends, the server is told
+ * to leave the statement (over a connection of its own); who does not hear that within 5 s loses
+ * the connection. Rows that are closed early are left in the same way, but in a transaction they are
+ * read to their end. NUMERIC is an integer where it is one (sums of BIGINT), else text, as are dates
+ * and all other types. LISTEN and COPY are not supported.
  */
 #ifndef SQL_SQL_H
 #define SQL_SQL_H
@@ -235,7 +243,8 @@ DEFINE_CLEANUP(struct sql_rows *, sql_rows_close);
 
 /* Waits for its turn to write, in SQLite: keep transactions short, and read without one. */
 struct err *sql_begin(struct sql_conn *conn, struct ctx *ctx) MUST_CHECK;
-/* The transaction is over, whatever is returned. A ctx that has ended before: rolled back. */
+/* The transaction is over, whatever is returned. A ctx that has ended before: rolled back. One that
+ * ends meanwhile does not interrupt it (but PostgreSQL has 5 s). */
 struct err *sql_commit(struct sql_conn *conn, struct ctx *ctx) MUST_CHECK;
 /* Ends open rows as well. No effect without a transaction. */
 void sql_rollback(struct sql_conn *conn);

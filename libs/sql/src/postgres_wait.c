@@ -1,0 +1,97 @@
+#include <limits.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "postgres.h"
+
+/* The ctx was cancelled. Never blocks: the counter of an eventfd does not overflow here. */
+static void wake(void *data)
+{
+    const struct postgres_link *link = data;
+    const uint64_t one = 1;
+    (void)!write(link->wake_fd, &one, sizeof(one));
+}
+
+struct err *sql_postgres_wait(struct postgres_link *link, struct ctx *ctx, short events)
+{
+    struct pollfd fds[] = {
+        {.fd = PQsocket(link->conn), .events = events},
+        {.fd = link->wake_fd, .events = POLLIN},
+    };
+    struct ctx_hook hook = {.run = wake, .data = link};
+    ctx_add_hook(ctx, &hook);
+    poll(fds, ARRAY_LEN(fds), (int)MIN(ctx_remaining_ms(ctx, CTX_NO_TIMEOUT), INT_MAX));
+    ctx_remove_hook(ctx, &hook);
+    uint64_t wakes;
+    (void)!read(link->wake_fd, &wakes, sizeof(wakes));
+    return ctx_check(ctx);
+}
+
+struct err *sql_postgres_flush(struct postgres_link *link, struct ctx *ctx)
+{
+    for (;;) {
+        int left = PQflush(link->conn);
+        if (left == 0)
+            return NULL;
+        if (left < 0)
+            return sql_postgres_conn_error(link);
+        struct err *e = sql_postgres_wait(link, ctx, POLLIN | POLLOUT);
+        if (e) {
+            link->base.is_broken = true; /* half a message is out */
+            return e;
+        }
+        /* The server may have to speak before it listens. */
+        if (!PQconsumeInput(link->conn))
+            return sql_postgres_conn_error(link);
+    }
+}
+
+static struct err *await_result(struct postgres_link *link, struct ctx *ctx)
+{
+    while (PQisBusy(link->conn)) {
+        TRY(sql_postgres_wait(link, ctx, POLLIN));
+        if (!PQconsumeInput(link->conn))
+            return sql_postgres_conn_error(link);
+    }
+    return NULL;
+}
+
+/* Asks the server, over a connection of its own, to leave what it is at. */
+static void request_cancel(struct postgres_link *link)
+{
+    char reason[256];
+    PGcancel *cancel = PQgetCancel(link->conn);
+    if (!cancel || !PQcancel(cancel, reason, sizeof(reason)))
+        link->base.is_broken = true;
+    PQfreeCancel(cancel);
+}
+
+void sql_postgres_drain(struct postgres_link *link, bool in_full)
+{
+    if (!in_full)
+        request_cancel(link);
+    struct ctx limited;
+    ctx_init(&limited, NULL, COMPLETION_MS);
+    for (PGresult *result = NULL; !link->base.is_broken; PQclear(result)) {
+        _cleanup_(err_free) struct err *e = await_result(link, &limited);
+        if (e)
+            link->base.is_broken = true;
+        result = e ? NULL : PQgetResult(link->conn);
+        if (!result)
+            break;
+    }
+    ctx_deinit(&limited);
+}
+
+struct err *sql_postgres_result(struct postgres_link *link, struct ctx *ctx, PGresult **out_result)
+{
+    /* Rows that come without a wait are no reason not to look. */
+    struct err *e = ctx_check(ctx);
+    if (!e)
+        e = await_result(link, ctx);
+    if (!e)
+        *out_result = PQgetResult(link->conn);
+    else if (!link->base.is_broken)
+        sql_postgres_drain(link, false);
+    return e;
+}
