@@ -82,6 +82,12 @@ struct driver {
 extern const struct driver sql_driver_sqlite;
 extern const struct driver sql_driver_postgres;
 
+/* Of TEXT and BLOB; not NULL where there are none. */
+static inline const char *value_bytes(const struct sql_value *value)
+{
+    return value->as.bytes.data ? value->as.bytes.data : "";
+}
+
 /* The driver for the scheme of the URL. */
 struct err *sql_driver_find(const char *url, const struct driver **out_driver) MUST_CHECK;
 

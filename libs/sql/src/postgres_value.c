@@ -39,8 +39,7 @@ static size_t write_text(const struct sql_value *value, char *place)
     case SQL_TYPE_BOOL:
         return (size_t)snprintf(place, NUMBER_TEXT, "%s", value->as.boolean ? "true" : "false");
     case SQL_TYPE_TEXT:
-        if (value->as.bytes.len > 0)
-            memcpy(place, value->as.bytes.data, value->as.bytes.len);
+        memcpy(place, value_bytes(value), value->as.bytes.len);
         place[value->as.bytes.len] = '\0';
         return value->as.bytes.len;
     case SQL_TYPE_NULL:
@@ -63,8 +62,7 @@ struct err *sql_postgres_params_init(struct postgres_params *out, const struct s
     for (size_t i = 0; i < count; i++) {
         const struct sql_value *value = &params[i];
         bool is_blob = value->type == SQL_TYPE_BLOB;
-        const char *bytes = value->as.bytes.data ? value->as.bytes.data : "";
-        out->values[i] = value->type == SQL_TYPE_NULL ? NULL : is_blob ? bytes : place;
+        out->values[i] = value->type == SQL_TYPE_NULL ? NULL : is_blob ? value_bytes(value) : place;
         out->lengths[i] = (int)(is_blob ? value->as.bytes.len : write_text(value, place));
         out->formats[i] = is_blob;
         place += room_for(value);

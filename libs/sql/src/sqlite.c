@@ -165,7 +165,6 @@ static void finalize(struct link *link, struct prepared *base)
 
 static int bind_value(sqlite3_stmt *stmt, int place, const struct sql_value *value)
 {
-    const void *data = value->as.bytes.data ? value->as.bytes.data : "";
     switch (value->type) {
     case SQL_TYPE_NULL:
         return sqlite3_bind_null(stmt, place);
@@ -176,10 +175,11 @@ static int bind_value(sqlite3_stmt *stmt, int place, const struct sql_value *val
     case SQL_TYPE_BOOL:
         return sqlite3_bind_int(stmt, place, value->as.boolean);
     case SQL_TYPE_TEXT:
-        return sqlite3_bind_text64(stmt, place, data, value->as.bytes.len, SQLITE_TRANSIENT,
-                                   SQLITE_UTF8);
+        return sqlite3_bind_text64(stmt, place, value_bytes(value), value->as.bytes.len,
+                                   SQLITE_TRANSIENT, SQLITE_UTF8);
     case SQL_TYPE_BLOB:
-        return sqlite3_bind_blob64(stmt, place, data, value->as.bytes.len, SQLITE_TRANSIENT);
+        return sqlite3_bind_blob64(stmt, place, value_bytes(value), value->as.bytes.len,
+                                   SQLITE_TRANSIENT);
     }
     return SQLITE_MISUSE;
 }
