@@ -72,7 +72,8 @@ struct err *app_start_admin(struct process *process)
         .state = process,
         .threads = ADMIN_THREADS,
     };
-    TRY_WRAP(http_server_start(&options, &process->admin), "ADMIN_ADDR=%s", options.address);
+    TRY_WRAP(http_server_start(&options, &process->admin), "listen at ADMIN_ADDR=%s",
+             options.address);
     slog_info("admin listening", SLOG_STR("address", http_server_address(process->admin)));
     return NULL;
 }

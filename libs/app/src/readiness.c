@@ -50,7 +50,12 @@ static struct err *check_database(struct process *process)
         return err_new(&ERR_UPSTREAM_UNAVAILABLE, "%s", waiting_for);
     _cleanup_(ctx_deinit) struct ctx ctx;
     ctx_init(&ctx, NULL, PING_MS);
-    return sql_ping(process->runtime.db, &ctx);
+    struct err *e = sql_ping(process->runtime.db, &ctx);
+    /* Busy is not away: an unready replica would leave its load to the others. */
+    if (!err_is(e, &ERR_OVERLOADED))
+        return e;
+    err_free(e);
+    return NULL;
 }
 
 static void write_reasons(struct process *process, struct json_writer *w, bool *out_ready)

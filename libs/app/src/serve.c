@@ -45,7 +45,8 @@ static struct err *start_listener(struct process *process)
         .metrics = runtime->metrics,
         .authenticator = authenticator->check ? authenticator : NULL,
     };
-    TRY_WRAP(http_server_start(&options, &process->server), "LISTEN_ADDR=%s", options.address);
+    TRY_WRAP(http_server_start(&options, &process->server), "listen at LISTEN_ADDR=%s",
+             options.address);
     slog_info("listening", SLOG_STR("address", http_server_address(process->server)),
               SLOG_I64("start_ms", clock_mono_ms() - process->began_ms));
     return NULL;
@@ -94,6 +95,7 @@ static void drain(struct process *process)
 
 static void end(struct process *process)
 {
+    ctx_cancel(&process->ctx); /* a failed start, too, ends what start() began */
     bool was_serving = atomic_exchange(&process->phase, PHASE_STOPPING) == PHASE_SERVING;
     if (was_serving)
         lame_duck(process);

@@ -13,7 +13,7 @@
 #include <slog/slog.h>
 
 #define REFRESH_MS     300000
-#define UNKNOWN_KEY_MS 10000 /* between two fetches because of unknown keys */
+#define UNKNOWN_KEY_MS 10000
 #define RETRY_MIN_MS   50
 #define RETRY_MAX_MS   5000
 #define FETCH_MS       5000
@@ -23,6 +23,7 @@
 struct app_verifier {
     char *jwks_url, *issuer, *audience;
     struct http_client *client;
+    int64_t refresh_ms, unknown_key_ms;
     pthread_t fetcher;
     struct ctx ctx; /* of the fetches */
     atomic_uint_fast64_t epoch;
@@ -126,11 +127,12 @@ static void *keep_fresh(void *data)
             wait_ms = retry_ms / 2 + random_below((uint32_t)retry_ms / 2 + 1);
             retry_ms = MIN(retry_ms * 2, RETRY_MAX_MS);
         } else {
-            wait_ms = REFRESH_MS;
+            wait_ms = verifier->refresh_ms;
             retry_ms = RETRY_MIN_MS;
         }
         err_free(e);
-    } while (wait_for_turn(verifier, clock_mono_ms() + wait_ms, clock_mono_ms() + UNKNOWN_KEY_MS));
+    } while (wait_for_turn(verifier, clock_mono_ms() + wait_ms,
+                           clock_mono_ms() + verifier->unknown_key_ms));
     return NULL;
 }
 
@@ -170,6 +172,8 @@ struct err *app_verifier_new(const struct app_verifier_options *options,
     if (!verifier)
         return err_oom();
     verifier->client = options->client;
+    verifier->refresh_ms = options->refresh_ms ? options->refresh_ms : REFRESH_MS;
+    verifier->unknown_key_ms = options->unknown_key_ms ? options->unknown_key_ms : UNKNOWN_KEY_MS;
     ctx_init(&verifier->ctx, NULL, CTX_NO_TIMEOUT);
     pthread_mutex_init(&verifier->lock, NULL);
     ctx_cond_init(&verifier->changed);

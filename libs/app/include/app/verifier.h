@@ -22,6 +22,8 @@ struct app_verifier_options {
     const char *jwks_url;
     const char *issuer, *audience;
     struct http_client *client; /* borrowed until app_verifier_free() */
+    int64_t refresh_ms;         /* between two fetches; 0: 5 min */
+    int64_t unknown_key_ms;     /* the same, when a token names an unknown key; 0: 10 s */
 };
 
 /* Begins to fetch, and does not wait for it. */

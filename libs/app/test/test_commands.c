@@ -1,0 +1,256 @@
+/* The subcommands that do not serve, and wrong settings. */
+#include "child.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct own_settings {
+    int workers;
+    char *api_token;
+};
+static const struct cfg_setting own_rows[] = {
+    CFG_INT(struct own_settings, workers, "WORKERS", .def = "2", .min = 1, .max = 9,
+            .help = "How many"),
+    CFG_SECRET(struct own_settings, api_token, "API_TOKEN", .help = "For the other service"),
+};
+static const struct cfg_table own_table = CFG_TABLE("sample", own_rows);
+
+static struct err *check(const struct app_settings *settings, const void *own_settings)
+{
+    const struct own_settings *own = own_settings;
+    if (own->workers > settings->http_threads)
+        return err_new(&CFG_INVALID, "WORKERS: must not be more than HTTP_THREADS");
+    return NULL;
+}
+
+static struct err *reply(struct http_req *req, struct http_res *res)
+{
+    (void)req;
+    return http_reply_empty(res, 204);
+}
+
+static const struct route routes[] = {
+    {GET, "/things/{id}", reply, .summary = "Read a thing", .allow = SIGNED_IN},
+};
+
+static const struct sql_migration two_rows[] = {
+    {1, "things", NULL, "CREATE TABLE things (id TEXT PRIMARY KEY)"},
+    {2, "names", NULL, "ALTER TABLE things ADD COLUMN name TEXT"},
+};
+static const struct sql_migrations one = {two_rows, 1}, two = {two_rows, 2};
+
+static const struct app plain = {.name = "plain", .routes = ROUTES(routes)};
+static const struct app full = {
+    .name = "sample",
+    .listen_addr = "127.0.0.1:8123",
+    .database_url = "sqlite:sample.db",
+    .needs = APP_DATABASE | APP_BUS | APP_VERIFIER,
+    .routes = ROUTES(routes),
+    .migrations = &two,
+    .settings = &own_table,
+    .settings_size = sizeof(struct own_settings),
+    .check = check,
+};
+
+static char directory[64];
+static char database[128]; /* DATABASE_URL=... */
+
+static int set_up(void **state)
+{
+    (void)state;
+    strcpy(directory, "/tmp/plankton-app-XXXXXX");
+    assert_non_null(mkdtemp(directory));
+    snprintf(database, sizeof(database), "DATABASE_URL=sqlite:%s/test.db", directory);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof(command), "rm -rf '%s'", directory);
+    return system(command);
+}
+
+static int run(struct child *child, const struct app *app, const char *const *args,
+               const char *const *env)
+{
+    child_start(child, app, args, env);
+    return child_end(child);
+}
+
+static void test_what_each_command_prints(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const struct app *app;
+        int status;
+        const char *words[4]; /* argv but for its first */
+        const char *env[6];
+        const char *texts[6]; /* in what it prints */
+    } rows[] = {
+        {"version", &plain, 0, {"version"}, {0}, {"plain "}},
+        {"--version", &plain, 0, {"--version"}, {0}, {"plain "}},
+        {"help", &plain, 0, {"help"}, {0}, {"Usage: plain", "serve", "healthcheck", "openapi"}},
+        {"--help", &full, 0, {"--help"}, {0}, {"Usage: sample", "migrate", "--status"}},
+        {"unknown", &plain, 2, {"bogus"}, {0}, {"Usage: plain"}},
+        {"unknown option", &full, 2, {"migrate", "--bogus"}, {0}, {"Usage: sample"}},
+        {"too much", &plain, 2, {"version", "--status"}, {0}, {"Usage: plain"}},
+        {"far too much", &full, 2, {"migrate", "--status", "x"}, {0}, {"Usage: sample"}},
+        {"no database", &plain, 2, {"migrate"}, {0}, {"Usage: plain"}},
+        {"openapi", &plain, 0, {"openapi"}, {0}, {"\"openapi\":\"3.1.0\"", "/things/{id}"}},
+        {"config",
+         &full,
+         0,
+         {"config"},
+         {"API_TOKEN=hush", "LOG_LEVEL=debug", "ADMIN_ADDR=:9099",
+          "DATABASE_URL=postgres://me:hush@host/db"},
+         {"LISTEN_ADDR=127.0.0.1:0 ", "ADMIN_ADDR=:9099", "environment", "API_TOKEN=***",
+          "LOG_LEVEL=debug", "AUTH_JWKS_URL="}},
+        {"config with mistakes",
+         &full,
+         2,
+         {"config"},
+         {"WORKERS=x"},
+         {"LISTEN_ADDR=", "WORKERS=x", "must be a whole number"}},
+        {"all mistakes at once",
+         &full,
+         2,
+         {0},
+         {"LISTEN_ADDR=nowhere", "WORKERS=0", "DATABASE_URL=mysql:x", "NATS_URL=http://x",
+          "NATS_CREDS_FILE=/nonexistent"},
+         {"wrong settings", "LISTEN_ADDR=\"nowhere\"", "WORKERS=\"0\"", "DATABASE_URL=\"***\"",
+          "NATS_URL=\"http://x\"", "a file that can be read"}},
+        {"a mistake between settings",
+         &full,
+         2,
+         {"serve"},
+         {"WORKERS=5", "HTTP_THREADS=4"},
+         {"wrong settings", "must not be more than HTTP_THREADS"}},
+        {"settings of no concern",
+         &plain,
+         0,
+         {"openapi"},
+         {"NATS_URL=bogus", "DATABASE_URL=bogus", "AUTH_JWKS_URL=bogus"},
+         {"openapi"}},
+        {"a database that cannot be",
+         &full,
+         1,
+         {"migrate", "--status"},
+         {"DATABASE_URL=sqlite:/dev/null/x"},
+         {"sample: "}},
+        {"nobody is healthy",
+         &plain,
+         1,
+         {"healthcheck"},
+         {"ADMIN_ADDR=127.0.0.1:1"},
+         {"plain: ", "refused"}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *args[] = {"service", rows[i].words[0], rows[i].words[1], rows[i].words[2],
+                              NULL};
+        struct child child;
+        CHECK_INT(rows[i].name, run(&child, rows[i].app, args, rows[i].env), rows[i].status);
+        for (size_t text = 0; text < ARRAY_LEN(rows[i].texts) && rows[i].texts[text]; text++) {
+            if (!strstr(child.text, rows[i].texts[text]))
+                fail_msg("%s: no \"%s\" in:\n%s", rows[i].name, rows[i].texts[text], child.text);
+        }
+        CHECK(rows[i].name, !strstr(child.text, "hush"));
+    }
+}
+
+static void test_default_of_the_app(void **state)
+{
+    (void)state;
+    struct child child;
+    assert_int_equal(run(&child, &full, ARGS("config"), ENV("LISTEN_ADDR=", "ADMIN_ADDR=")), 0);
+    assert_non_null(strstr(child.text, "LISTEN_ADDR=127.0.0.1:8123"));
+    assert_non_null(strstr(child.text, "ADMIN_ADDR=127.0.0.1:9090"));
+}
+
+static void test_migrate(void **state)
+{
+    (void)state;
+    struct child child;
+    assert_int_equal(run(&child, &full, ARGS("migrate", "--status"), ENV(database)), 0);
+    assert_non_null(strstr(child.text, "pending"));
+    for (int again = 0; again < 2; again++)
+        assert_int_equal(run(&child, &full, ARGS("migrate"), ENV(database)), 0);
+    assert_int_equal(run(&child, &full, ARGS("migrate", "--status"), ENV(database)), 0);
+    assert_null(strstr(child.text, "pending"));
+    assert_non_null(strstr(child.text, "things"));
+
+    struct app older = full;
+    older.migrations = &one;
+    assert_int_equal(run(&child, &older, ARGS("migrate"), ENV(database)), 1);
+    assert_non_null(strstr(child.text, "schema_newer"));
+}
+
+static void test_output_that_cannot_be_written(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {"version", "help", "config", "openapi"};
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        struct child child;
+        char shell[256];
+        snprintf(shell, sizeof(shell), "exec '%s' --run %s >/dev/full", program_invocation_name,
+                 commands[i]);
+        child_execute(&child, "/bin/sh", (const char *const[]){"sh", "-c", shell, NULL}, NULL);
+        CHECK_INT(commands[i], child_end(&child), 1);
+        CHECK(commands[i], strstr(child.text, "standard output"));
+    }
+}
+
+static void test_healthcheck(void **state)
+{
+    (void)state;
+    struct child service;
+    const struct app open = {.name = "open"};
+    child_start(&service, &open, NULL, NULL);
+    child_await_listening(&service);
+    const char *port = strchr(service.admin, ':');
+    const char *const hosts[] = {"127.0.0.1", "", "0.0.0.0"};
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        char address[64];
+        snprintf(address, sizeof(address), "ADMIN_ADDR=%s%s", hosts[i], port);
+        struct child child;
+        CHECK_INT(hosts[i], run(&child, &plain, ARGS("healthcheck"), ENV(address)), 0);
+        CHECK_STR(hosts[i], child.text, "plain: {\"ready\":true,\"reasons\":{}}\n");
+    }
+    child_stop(&service);
+}
+
+static void test_healthcheck_of_one_that_is_not_ready(void **state)
+{
+    (void)state;
+    char nowhere[128];
+    snprintf(nowhere, sizeof(nowhere), "DATABASE_URL=sqlite:%s/later/test.db", directory);
+    struct child service;
+    child_start(&service, &full, NULL, ENV(nowhere));
+    child_await_admin(&service);
+    char address[128];
+    snprintf(address, sizeof(address), "ADMIN_ADDR=%s", service.admin);
+    struct child child;
+    assert_int_equal(run(&child, &full, ARGS("healthcheck"), ENV(address)), 1);
+    assert_non_null(strstr(child.text, "\"ready\":false"));
+    child_stop(&service);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 2 && strcmp(argv[1], "--run") == 0)
+        return app_run(argc - 1, argv + 1, &plain);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_each_command_prints),
+        cmocka_unit_test(test_default_of_the_app),
+        cmocka_unit_test(test_migrate),
+        cmocka_unit_test(test_output_that_cannot_be_written),
+        cmocka_unit_test(test_healthcheck),
+        cmocka_unit_test(test_healthcheck_of_one_that_is_not_ready),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
