@@ -118,7 +118,7 @@ static void *run_worker(void *data)
 static struct err *start_workers(struct gateway *gateway)
 {
     for (; gateway->thread_count < gateway->worker_count; gateway->thread_count++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof(name), "worker-%zu", gateway->thread_count);
         TRY(thread_start(name, STACK_BYTES, run_worker, gateway->workers[gateway->thread_count],
                          &gateway->threads[gateway->thread_count]));
