@@ -32,7 +32,7 @@ set(PLANKTON_THIRD_PARTY cjson civetweb libpq sqlite3 nats crypto ssl sodium)
 
 set(PLANKTON_LINK_cjson cjson)
 set(PLANKTON_LINK_civetweb civetweb)
-set(PLANKTON_LINK_libpq pq)
+set(PLANKTON_LINK_libpq "") # loaded at run time: libs/sql/src/libpq.h
 set(PLANKTON_LINK_sqlite3 sqlite3)
 set(PLANKTON_LINK_nats nats)
 set(PLANKTON_LINK_crypto crypto)

@@ -22,7 +22,7 @@ static struct err *finish_results(struct postgres_link *link, struct ctx *ctx)
         bool is_end = e || !result;
         if (!is_end)
             e = sql_postgres_result_error(link, result);
-        PQclear(result);
+        sql_pq.PQclear(result);
         if (first)
             err_free(e);
         else
@@ -35,7 +35,7 @@ static struct err *finish_results(struct postgres_link *link, struct ctx *ctx)
 static struct err *run_script(struct link *base, struct ctx *ctx, const char *script)
 {
     struct postgres_link *link = postgres_link_of(base);
-    if (!PQsendQuery(link->conn, script))
+    if (!sql_pq.PQsendQuery(link->conn, script))
         return sql_postgres_conn_error(link);
     TRY(sql_postgres_flush(link, ctx));
     return finish_results(link, ctx);
@@ -53,7 +53,7 @@ static struct err *begin(struct link *base, struct ctx *ctx, enum transaction ki
 
 static bool in_transaction(struct link *base)
 {
-    PGTransactionStatusType status = PQtransactionStatus(postgres_link_of(base)->conn);
+    PGTransactionStatusType status = sql_pq.PQtransactionStatus(postgres_link_of(base)->conn);
     return status != PQTRANS_IDLE && status != PQTRANS_UNKNOWN;
 }
 
@@ -71,7 +71,7 @@ static struct err *commit(struct link *base, struct ctx *ctx)
 {
     (void)ctx;
     /* A failed transaction is rolled back by COMMIT, and that is no error. */
-    if (PQtransactionStatus(postgres_link_of(base)->conn) == PQTRANS_INERROR)
+    if (sql_pq.PQtransactionStatus(postgres_link_of(base)->conn) == PQTRANS_INERROR)
         return err_new(&SQL_FAILED, "the transaction has failed");
     return complete(base, "COMMIT");
 }
@@ -112,7 +112,7 @@ static struct err *prepare_as(struct postgres_link *link, struct ctx *ctx, const
     char name[NAME_TEXT];
     TRY(deallocate_evicted(link, ctx));
     name_of(number, name);
-    if (!PQsendPrepare(link->conn, name, text, 0, NULL))
+    if (!sql_pq.PQsendPrepare(link->conn, name, text, 0, NULL))
         return sql_postgres_conn_error(link);
     TRY(sql_postgres_flush(link, ctx));
     return finish_results(link, ctx);
@@ -148,7 +148,7 @@ static void finalize(struct link *base, struct prepared *base_prepared)
 
 static struct err *next_row(struct postgres_link *link, struct postgres_prepared *prepared)
 {
-    PQclear(prepared->row);
+    sql_pq.PQclear(prepared->row);
     prepared->row = NULL;
     arena_reset(&prepared->bytes);
     TRY(sql_postgres_result(link, link->ctx, &prepared->row));
@@ -166,9 +166,9 @@ static struct err *execute(struct postgres_link *link, struct postgres_prepared 
     bound.memory = NULL;
     TRY(sql_postgres_params_init(&bound, params, count));
     name_of(prepared->number, name);
-    if (!PQsendQueryPrepared(link->conn, name, (int)count, bound.values, bound.lengths,
-                             bound.formats, 0) ||
-        !PQsetSingleRowMode(link->conn))
+    if (!sql_pq.PQsendQueryPrepared(link->conn, name, (int)count, bound.values, bound.lengths,
+                                    bound.formats, 0) ||
+        !sql_pq.PQsetSingleRowMode(link->conn))
         return sql_postgres_conn_error(link);
     TRY(sql_postgres_flush(link, link->ctx));
     return next_row(link, prepared);
@@ -178,7 +178,7 @@ static struct err *execute(struct postgres_link *link, struct postgres_prepared 
  * after a DISCARD ALL by a pooler in between. */
 static bool must_prepare_again(const PGresult *result)
 {
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *state = sql_pq.PQresultErrorField(result, PG_DIAG_SQLSTATE);
     return state && (str_equal(state, "0A000") || str_equal(state, "26000"));
 }
 
@@ -216,11 +216,11 @@ static struct err *start(struct link *base, struct ctx *ctx, struct prepared *ba
 
 static int64_t count_affected(PGresult *result)
 {
-    const char *status = PQcmdStatus(result);
+    const char *status = sql_pq.PQcmdStatus(result);
     int64_t count = 0;
     bool is_write = str_starts_with(status, "INSERT") || str_starts_with(status, "UPDATE") ||
                     str_starts_with(status, "DELETE") || str_starts_with(status, "MERGE");
-    return is_write && parse_i64(PQcmdTuples(result), 0, INT64_MAX, &count) ? count : 0;
+    return is_write && parse_i64(sql_pq.PQcmdTuples(result), 0, INT64_MAX, &count) ? count : 0;
 }
 
 static struct err *step(struct link *base, struct prepared *base_prepared, bool *out_has_row)
@@ -230,7 +230,7 @@ static struct err *step(struct link *base, struct prepared *base_prepared, bool 
     if (!prepared->is_first)
         TRY(next_row(link, prepared));
     prepared->is_first = false;
-    *out_has_row = PQresultStatus(prepared->row) == PGRES_SINGLE_TUPLE;
+    *out_has_row = sql_pq.PQresultStatus(prepared->row) == PGRES_SINGLE_TUPLE;
     if (*out_has_row)
         return NULL;
     link->affected = count_affected(prepared->row);
@@ -242,9 +242,9 @@ static void finish(struct link *base, struct prepared *base_prepared)
     struct postgres_link *link = postgres_link_of(base);
     struct postgres_prepared *prepared = postgres_prepared_of(base_prepared);
     /* In a transaction nothing may be cancelled, since that would fail it. */
-    if (PQtransactionStatus(link->conn) == PQTRANS_ACTIVE)
+    if (sql_pq.PQtransactionStatus(link->conn) == PQTRANS_ACTIVE)
         sql_postgres_drain(link, link->in_transaction);
-    PQclear(prepared->row);
+    sql_pq.PQclear(prepared->row);
     prepared->row = NULL;
     arena_deinit(&prepared->bytes);
     link->ctx = NULL;
@@ -258,12 +258,12 @@ static int64_t affected(struct link *base, struct prepared *prepared)
 
 static size_t column_count(struct prepared *prepared)
 {
-    return (size_t)PQnfields(postgres_prepared_of(prepared)->row);
+    return (size_t)sql_pq.PQnfields(postgres_prepared_of(prepared)->row);
 }
 
 static const char *column_name(struct prepared *prepared, size_t column)
 {
-    return PQfname(postgres_prepared_of(prepared)->row, (int)column);
+    return sql_pq.PQfname(postgres_prepared_of(prepared)->row, (int)column);
 }
 
 static struct sql_value column_value(struct prepared *prepared, size_t column)

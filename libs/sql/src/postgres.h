@@ -7,7 +7,7 @@
 #ifndef SQL_POSTGRES_H
 #define SQL_POSTGRES_H
 
-#include <postgresql/libpq-fe.h>
+#include "libpq.h"
 
 #include "driver.h"
 

@@ -17,7 +17,7 @@ static int trimmed(const char *message)
 struct err *sql_postgres_conn_error(struct postgres_link *link)
 {
     link->base.is_broken = true;
-    const char *message = PQerrorMessage(link->conn);
+    const char *message = sql_pq.PQerrorMessage(link->conn);
     return err_new(&ERR_UPSTREAM_UNAVAILABLE, "%.*s", trimmed(message), message);
 }
 
@@ -51,9 +51,9 @@ static const struct {
 
 static struct err *constraint_error(const struct err_kind *kind, const PGresult *result)
 {
-    const char *name = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+    const char *name = sql_pq.PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
     if (!name)
-        name = PQresultErrorField(result, PG_DIAG_COLUMN_NAME);
+        name = sql_pq.PQresultErrorField(result, PG_DIAG_COLUMN_NAME);
     return sql_constraint_error(kind, name ? name : "");
 }
 
@@ -72,7 +72,7 @@ static struct err *state_error(struct postgres_link *link, const char *state,
         link->base.is_broken = true;
     if (kind == &SQL_UNIQUE || kind == &SQL_FOREIGN_KEY || kind == &SQL_CONSTRAINT)
         return constraint_error(kind, result);
-    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *message = sql_pq.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     return err_new(kind, "%s (PostgreSQL %s)", states[best].is_shown && message ? message : "",
                    state);
 }
@@ -81,7 +81,7 @@ struct err *sql_postgres_result_error(struct postgres_link *link, const PGresult
 {
     if (!result) /* libpq found no memory for it */
         return err_oom();
-    switch ((int)PQresultStatus(result)) {
+    switch ((int)sql_pq.PQresultStatus(result)) {
     case PGRES_COMMAND_OK:
     case PGRES_TUPLES_OK:
     case PGRES_SINGLE_TUPLE:
@@ -96,8 +96,8 @@ struct err *sql_postgres_result_error(struct postgres_link *link, const PGresult
     default:
         break;
     }
-    if (PQstatus(link->conn) == CONNECTION_BAD)
+    if (sql_pq.PQstatus(link->conn) == CONNECTION_BAD)
         return sql_postgres_conn_error(link);
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *state = sql_pq.PQresultErrorField(result, PG_DIAG_SQLSTATE);
     return state_error(link, state ? state : "without a code", result);
 }

@@ -12,14 +12,15 @@
 
 struct err *sql_postgres_target_new(const char *url, struct target **out_target)
 {
+    TRY(sql_libpq_load());
     char *mistake = NULL;
-    PQconninfoOption *options = PQconninfoParse(url, &mistake);
+    PQconninfoOption *options = sql_pq.PQconninfoParse(url, &mistake);
     if (!options) {
         bool is_oom = !mistake;
-        PQfreemem(mistake); /* it may quote the password */
+        sql_pq.PQfreemem(mistake); /* it may quote the password */
         return is_oom ? err_oom() : err_new(&SQL_FAILED, "the PostgreSQL URL is malformed");
     }
-    PQconninfoFree(options);
+    sql_pq.PQconninfoFree(options);
     struct postgres_target *target = calloc(1, sizeof(*target));
     char *copy = strdup(url);
     if (!target || !copy) {
@@ -55,12 +56,12 @@ static struct err *run_handshake(struct postgres_link *link, struct ctx *ctx)
 {
     PostgresPollingStatusType next = PGRES_POLLING_WRITING;
     while (next != PGRES_POLLING_OK) {
-        if (next == PGRES_POLLING_FAILED || PQstatus(link->conn) == CONNECTION_BAD)
+        if (next == PGRES_POLLING_FAILED || sql_pq.PQstatus(link->conn) == CONNECTION_BAD)
             return sql_postgres_conn_error(link);
         TRY(sql_postgres_wait(link, ctx, next == PGRES_POLLING_READING ? POLLIN : POLLOUT));
-        next = PQconnectPoll(link->conn);
+        next = sql_pq.PQconnectPoll(link->conn);
     }
-    if (PQsetnonblocking(link->conn, 1) != 0)
+    if (sql_pq.PQsetnonblocking(link->conn, 1) != 0)
         return sql_postgres_conn_error(link);
     return NULL;
 }
@@ -74,10 +75,10 @@ static struct err *open_conn(struct postgres_link *link, const char *url, struct
     link->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (link->wake_fd < 0)
         return err_new(&ERR_UPSTREAM_UNAVAILABLE, "no file descriptor is left");
-    link->conn = PQconnectStartParams(keywords, values, 1);
+    link->conn = sql_pq.PQconnectStartParams(keywords, values, 1);
     if (!link->conn)
         return err_oom();
-    PQsetNoticeReceiver(link->conn, ignore_notice, NULL);
+    sql_pq.PQsetNoticeReceiver(link->conn, ignore_notice, NULL);
     struct ctx limited;
     ctx_init(&limited, ctx, CONNECT_MS);
     struct err *e = run_handshake(link, &limited);
@@ -109,7 +110,7 @@ struct err *sql_postgres_connect(struct target *target, struct ctx *ctx, struct 
 void sql_postgres_disconnect(struct link *base)
 {
     struct postgres_link *link = postgres_link_of(base);
-    PQfinish(link->conn);
+    sql_pq.PQfinish(link->conn);
     if (link->wake_fd >= 0)
         close(link->wake_fd);
     free(link);
@@ -119,6 +120,6 @@ void sql_postgres_disconnect(struct link *base)
  * connection is no loss). */
 bool sql_postgres_is_usable(struct link *base)
 {
-    struct pollfd fd = {.fd = PQsocket(postgres_link_of(base)->conn), .events = POLLIN};
+    struct pollfd fd = {.fd = sql_pq.PQsocket(postgres_link_of(base)->conn), .events = POLLIN};
     return poll(&fd, 1, 0) == 0;
 }

@@ -81,9 +81,9 @@ void sql_postgres_params_deinit(struct postgres_params *params)
 static struct sql_value bytea(struct postgres_prepared *prepared, const char *text)
 {
     size_t len = 0;
-    unsigned char *bytes = PQunescapeBytea((const unsigned char *)text, &len);
+    unsigned char *bytes = sql_pq.PQunescapeBytea((const unsigned char *)text, &len);
     char *copy = bytes ? arena_strndup(&prepared->bytes, (const char *)bytes, len) : NULL;
-    PQfreemem(bytes);
+    sql_pq.PQfreemem(bytes);
     return SQL_BLOB(copy, copy ? len : 0);
 }
 
@@ -98,11 +98,11 @@ static struct sql_value integer_or_text(const char *text, size_t len)
 struct sql_value sql_postgres_value(struct postgres_prepared *prepared, int column)
 {
     const PGresult *row = prepared->row;
-    if (PQgetisnull(row, 0, column))
+    if (sql_pq.PQgetisnull(row, 0, column))
         return SQL_NULL;
-    const char *text = PQgetvalue(row, 0, column);
-    size_t len = (size_t)PQgetlength(row, 0, column);
-    switch (PQftype(row, column)) {
+    const char *text = sql_pq.PQgetvalue(row, 0, column);
+    size_t len = (size_t)sql_pq.PQgetlength(row, 0, column);
+    switch (sql_pq.PQftype(row, column)) {
     case OID_BOOL:
         return SQL_BOOL(*text == 't');
     case OID_BYTEA:

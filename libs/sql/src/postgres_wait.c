@@ -15,7 +15,7 @@ static void wake(void *data)
 struct err *sql_postgres_wait(struct postgres_link *link, struct ctx *ctx, short events)
 {
     struct pollfd fds[] = {
-        {.fd = PQsocket(link->conn), .events = events},
+        {.fd = sql_pq.PQsocket(link->conn), .events = events},
         {.fd = link->wake_fd, .events = POLLIN},
     };
     struct ctx_hook hook = {.run = wake, .data = link};
@@ -30,7 +30,7 @@ struct err *sql_postgres_wait(struct postgres_link *link, struct ctx *ctx, short
 struct err *sql_postgres_flush(struct postgres_link *link, struct ctx *ctx)
 {
     for (;;) {
-        int left = PQflush(link->conn);
+        int left = sql_pq.PQflush(link->conn);
         if (left == 0)
             return NULL;
         if (left < 0)
@@ -41,16 +41,16 @@ struct err *sql_postgres_flush(struct postgres_link *link, struct ctx *ctx)
             return e;
         }
         /* The server may have to speak before it listens. */
-        if (!PQconsumeInput(link->conn))
+        if (!sql_pq.PQconsumeInput(link->conn))
             return sql_postgres_conn_error(link);
     }
 }
 
 static struct err *await_result(struct postgres_link *link, struct ctx *ctx)
 {
-    while (PQisBusy(link->conn)) {
+    while (sql_pq.PQisBusy(link->conn)) {
         TRY(sql_postgres_wait(link, ctx, POLLIN));
-        if (!PQconsumeInput(link->conn))
+        if (!sql_pq.PQconsumeInput(link->conn))
             return sql_postgres_conn_error(link);
     }
     return NULL;
@@ -60,10 +60,10 @@ static struct err *await_result(struct postgres_link *link, struct ctx *ctx)
 static void request_cancel(struct postgres_link *link)
 {
     char reason[256];
-    PGcancel *cancel = PQgetCancel(link->conn);
-    if (!cancel || !PQcancel(cancel, reason, sizeof(reason)))
+    PGcancel *cancel = sql_pq.PQgetCancel(link->conn);
+    if (!cancel || !sql_pq.PQcancel(cancel, reason, sizeof(reason)))
         link->base.is_broken = true;
-    PQfreeCancel(cancel);
+    sql_pq.PQfreeCancel(cancel);
 }
 
 void sql_postgres_drain(struct postgres_link *link, bool in_full)
@@ -72,11 +72,11 @@ void sql_postgres_drain(struct postgres_link *link, bool in_full)
         request_cancel(link);
     struct ctx limited;
     ctx_init(&limited, NULL, COMPLETION_MS);
-    for (PGresult *result = NULL; !link->base.is_broken; PQclear(result)) {
+    for (PGresult *result = NULL; !link->base.is_broken; sql_pq.PQclear(result)) {
         _cleanup_(err_free) struct err *e = await_result(link, &limited);
         if (e)
             link->base.is_broken = true;
-        result = e ? NULL : PQgetResult(link->conn);
+        result = e ? NULL : sql_pq.PQgetResult(link->conn);
         if (!result)
             break;
     }
@@ -90,7 +90,7 @@ struct err *sql_postgres_result(struct postgres_link *link, struct ctx *ctx, PGr
     if (!e)
         e = await_result(link, ctx);
     if (!e)
-        *out_result = PQgetResult(link->conn);
+        *out_result = sql_pq.PQgetResult(link->conn);
     else if (!link->base.is_broken)
         sql_postgres_drain(link, false);
     return e;
