@@ -35,11 +35,11 @@ struct err *login(struct http_req *req, struct http_res *res)
     const struct service *service = http_state(req);
     const struct login *in = http_body(req);
     struct account account = {0};
-    bool found = false, right = false;
+    bool found = false, is_right = false;
     TRY(account_find_by_email(service, http_ctx(req), in->email, &account, &found));
     TRY(password_verify(service->passwords, http_ctx(req), in->password,
-                        found ? account.password_hash : NULL, &right));
-    if (!right)
+                        found ? account.password_hash : NULL, &is_right));
+    if (!is_right)
         return err_new(&INVALID_CREDENTIALS, "the address and the password do not belong together");
     if (account.status != STATUS_ACTIVE)
         return err_new(&ACCOUNT_SUSPENDED, "an admin has suspended this account");

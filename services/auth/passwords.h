@@ -1,5 +1,5 @@
 /*
- * Passwords: policy and argon2id (RFC 9106) by libsodium.
+ * Passwords: policy, and hashing with bounds.
  *
  * Hashing takes tens of milliseconds and megabytes, so it runs on a pool of its own with a bounded
  * queue: the memory is bounded by HASH_WORKERS times ARGON2_MEMORY_KIB, and overload is answered
@@ -12,11 +12,12 @@
 #include <err/err.h>
 #include <metric/metric.h>
 
+#include "argon2.h"
 #include "settings.h"
 
 #define PASSWORD_MAX_BYTES 1024
 #define PASSWORD_MIN_CHARS 8
-#define PASSWORD_HASH_TEXT 128
+#define PASSWORD_HASH_TEXT ARGON2_TEXT
 
 struct passwords;
 
@@ -33,7 +34,7 @@ struct err *password_hash(struct passwords *passwords, struct ctx *ctx, const ch
                           char out_hash[static PASSWORD_HASH_TEXT]) MUST_CHECK;
 /* hash NULL: there is no such account; it takes the same time and says no. */
 struct err *password_verify(struct passwords *passwords, struct ctx *ctx, const char *password,
-                            const char *hash, bool *out_right) MUST_CHECK;
+                            const char *hash, bool *out_is_right) MUST_CHECK;
 /* Whether the hash was made with other settings than the present ones. Does not block. */
 bool password_is_outdated(const struct passwords *passwords, const char *hash);
 

@@ -98,7 +98,7 @@ struct err *session_tokens(const struct service *service, const struct session *
     struct tokens tokens = {
         .token_type = "Bearer",
         .expires_in = settings->access_token_ttl_s,
-        .refresh_expires_in = (session->expires_at_ms - now_ms) / 1000,
+        .refresh_expires_in = (session->expires_at_ms - now_ms + 500) / 1000,
     };
     str_copy(tokens.session_id, sizeof(tokens.session_id), session->id);
 

@@ -1,0 +1,30 @@
+/*
+ * argon2id (RFC 9106) by libsodium, in the text form that password hashes have everywhere:
+ * "$argon2id$v=19$m=19456,t=2,p=1$SALT$HASH". A call takes the time and the memory that the cost
+ * says; any thread may make it. Want of memory is err_oom(). sodium_init() comes first.
+ */
+#ifndef AUTH_ARGON2_H
+#define AUTH_ARGON2_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <err/err.h>
+
+#define ARGON2_TEXT 128
+
+struct argon2_cost {
+    unsigned long long passes;
+    size_t memory_bytes;
+};
+
+struct err *argon2_hash(const struct argon2_cost *cost, const char *password,
+                        char out_hash[static ARGON2_TEXT]) MUST_CHECK;
+/* ERR_INTERNAL when it is no hash of ours. */
+struct err *argon2_verify(const char *hash, const char *password, bool *out_is_right) MUST_CHECK;
+/* A hash that no password has: made at once, verified at the full cost. */
+void argon2_make_unmatched(const struct argon2_cost *cost, char out_hash[static ARGON2_TEXT]);
+/* Whether the hash was made at this cost. Takes no time. */
+bool argon2_has_cost(const char *hash, const struct argon2_cost *cost);
+
+#endif

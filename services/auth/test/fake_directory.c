@@ -1,0 +1,237 @@
+#include "fake_directory.h"
+
+#include <base/clock.h>
+#include <base/str.h>
+
+#include "kinds.h"
+
+#define PATIENCE_MS 20000
+
+static struct fake_user *find_by_id(struct fake_directory *directory, const char *id)
+{
+    for (size_t i = 0; i < directory->count; i++) {
+        if (str_equal(directory->users[i].user.id, id))
+            return &directory->users[i];
+    }
+    return NULL;
+}
+
+static struct fake_user *find_by_email(struct fake_directory *directory, const char *email)
+{
+    for (size_t i = 0; i < directory->count; i++) {
+        if (str_equal_nocase(directory->users[i].user.email, email))
+            return &directory->users[i];
+    }
+    return NULL;
+}
+
+static void remove_user(struct fake_directory *directory, struct fake_user *user)
+{
+    *user = directory->users[--directory->count];
+}
+
+static struct err *add_user(struct fake_directory *directory, const char *email, const char *name,
+                            int role, struct fake_user **out_user)
+{
+    struct fake_user *other = find_by_email(directory, email);
+    if (other && !other->is_pending)
+        return err_new(&DIRECTORY_EMAIL_TAKEN, "taken");
+    if (other)
+        remove_user(directory, other);
+    assert_true(directory->count < FAKE_USERS_MAX);
+    struct fake_user *user = &directory->users[directory->count++];
+    *user = (struct fake_user){.user.role = role};
+    uuid_new(user->user.id);
+    str_copy(user->user.email, sizeof(user->user.email), email);
+    str_copy(user->user.name, sizeof(user->user.name), name);
+    user->user.created_at_ms = user->user.updated_at_ms = clock_now_ms();
+    *out_user = user;
+    return NULL;
+}
+
+/* --- what it answers --- */
+
+struct question {
+    char id[UUID_TEXT];
+    char email[EMAIL_TEXT];
+    char name[MODEL_TEXT(USER_NAME_MAX)];
+    int role;
+};
+static const struct field question_fields[] = {
+    FIELD(struct question, id, UUID),
+    FIELD(struct question, email, EMAIL),
+    FIELD(struct question, name, STRING),
+    FIELD(struct question, role, ENUM, .values = user_roles),
+};
+static const struct model question_model = MODEL(struct question, question_fields, "Any request");
+
+static struct err *create(struct fake_directory *directory, const struct question *in,
+                          struct user *out)
+{
+    struct fake_user *user = NULL;
+    TRY(add_user(directory, in->email, in->name, in->role, &user));
+    user->is_pending = true;
+    *out = user->user;
+    return NULL;
+}
+
+static struct err *activate(struct fake_directory *directory, const struct question *in,
+                            struct user *out)
+{
+    struct fake_user *user = find_by_id(directory, in->id);
+    if (!user)
+        return err_new(&DIRECTORY_NO_USER, "gone");
+    user->is_pending = false;
+    *out = user->user;
+    return NULL;
+}
+
+static struct err *get(struct fake_directory *directory, const struct question *in,
+                       struct user *out)
+{
+    struct fake_user *user =
+        in->id[0] ? find_by_id(directory, in->id) : find_by_email(directory, in->email);
+    if (!user || user->is_pending)
+        return err_new(&DIRECTORY_NO_USER, "gone");
+    *out = user->user;
+    return NULL;
+}
+
+static struct err *take_fault(struct fake_directory *directory, const char *method, bool after)
+{
+    struct fault *fault = &directory->fault;
+    if (!fault->method || !str_ends_with(method, fault->method) || fault->after != after ||
+        fault->times == 0)
+        return NULL;
+    fault->times--;
+    return err_new(fault->kind, "to order");
+}
+
+static struct err *answer(struct bus_call *call,
+                          struct err *(*run)(struct fake_directory *directory,
+                                             const struct question *in, struct user *out))
+{
+    struct fake_directory *directory = call->state;
+    struct user out = {0};
+    pthread_mutex_lock(&directory->lock);
+    struct err *e = take_fault(directory, call->subject, false);
+    if (!e)
+        e = run(directory, call->in, &out);
+    if (!e)
+        e = take_fault(directory, call->subject, true);
+    void (*pause)(void *data) = NULL;
+    if (directory->pause_at && str_ends_with(call->subject, directory->pause_at)) {
+        pause = directory->pause;
+        directory->pause_at = NULL;
+    }
+    pthread_mutex_unlock(&directory->lock);
+    if (pause)
+        pause(directory->pause_data);
+    if (!e)
+        *(struct user *)call->out = out;
+    return e;
+}
+
+static struct err *answer_create(struct bus_call *call)
+{
+    return answer(call, create);
+}
+
+static struct err *answer_activate(struct bus_call *call)
+{
+    return answer(call, activate);
+}
+
+static struct err *answer_get(struct bus_call *call)
+{
+    return answer(call, get);
+}
+
+static const struct bus_method methods[] = {
+    {"users.v1.create", answer_create, &question_model, &user_model, ""},
+    {"users.v1.activate", answer_activate, &question_model, &user_model, ""},
+    {"users.v1.get", answer_get, &question_model, &user_model, ""},
+    {"users.v1.find_by_email", answer_get, &question_model, &user_model, ""},
+};
+
+/* --- for the tests --- */
+
+void fake_directory_start(struct fake_directory *directory, const char *nats_url, struct bus *asker)
+{
+    expect_ok(bus_open(&(struct bus_options){.url = nats_url, .name = "users"}, &directory->bus));
+    _cleanup_(ctx_deinit) struct ctx ctx;
+    ctx_init(&ctx, NULL, PATIENCE_MS);
+    expect_ok(bus_wait(directory->bus, &ctx));
+    expect_ok(bus_serve(directory->bus, methods, ARRAY_LEN(methods), directory));
+    expect_ok(bus_wait(asker, &ctx));
+    for (;;) {
+        struct user user;
+        struct err *e = directory_find_by_email(asker, &ctx, "is-it-there@example.com", &user);
+        bool is_there = err_is(e, &DIRECTORY_NO_USER);
+        err_free(e);
+        if (is_there)
+            return;
+        expect_ok(ctx_sleep(&ctx, 1));
+    }
+}
+
+void fake_directory_stop(struct fake_directory *directory)
+{
+    bus_close(directory->bus);
+    directory->bus = NULL;
+}
+
+void fake_directory_clear(struct fake_directory *directory)
+{
+    pthread_mutex_lock(&directory->lock);
+    directory->count = 0;
+    directory->fault = (struct fault){0};
+    directory->pause_at = NULL;
+    pthread_mutex_unlock(&directory->lock);
+}
+
+struct user fake_directory_add(struct fake_directory *directory, const char *email, int role,
+                               int status)
+{
+    pthread_mutex_lock(&directory->lock);
+    struct fake_user *user = NULL;
+    expect_ok(add_user(directory, email, "Added", role, &user));
+    user->user.status = status;
+    struct user copy = user->user;
+    pthread_mutex_unlock(&directory->lock);
+    return copy;
+}
+
+void fake_directory_change(struct fake_directory *directory, const char *id, const char *email,
+                           int role, int status)
+{
+    pthread_mutex_lock(&directory->lock);
+    struct fake_user *user = find_by_id(directory, id);
+    assert_non_null(user);
+    str_copy(user->user.email, sizeof(user->user.email), email);
+    user->user.role = role;
+    user->user.status = status;
+    user->user.updated_at_ms++;
+    pthread_mutex_unlock(&directory->lock);
+}
+
+void fake_directory_remove(struct fake_directory *directory, const char *id)
+{
+    pthread_mutex_lock(&directory->lock);
+    struct fake_user *user = find_by_id(directory, id);
+    assert_non_null(user);
+    remove_user(directory, user);
+    pthread_mutex_unlock(&directory->lock);
+}
+
+size_t fake_directory_count(struct fake_directory *directory, const char *email)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&directory->lock);
+    for (size_t i = 0; i < directory->count; i++) {
+        const struct fake_user *user = &directory->users[i];
+        count += !user->is_pending && str_equal_nocase(user->user.email, email);
+    }
+    pthread_mutex_unlock(&directory->lock);
+    return count;
+}

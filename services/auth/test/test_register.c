@@ -1,0 +1,289 @@
+/* Registration: what is refused, every step at which it may break off, and races for an address. */
+#include "auth_test.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include <base/str.h>
+
+#include "kinds.h"
+
+#define ANN "{\"email\":\"Ann@example.com\",\"password\":\"" PASSWORD "\",\"name\":\"Ann\"}"
+
+static void test_register(void **state)
+{
+    struct fixture *fixture = *state;
+    _cleanup_(reply_deinit) struct reply reply =
+        CALL(fixture->auth.server, POST, REGISTER, .body = ANN);
+    check_reply("register", &reply, 201, "");
+    assert_int_equal(json_count(reply_find(&reply, "")), 8);
+    assert_true(uuid_is_valid(reply_text(&reply, "id")));
+    assert_string_equal(reply_text(&reply, "email"), "Ann@example.com");
+    assert_string_equal(reply_text(&reply, "role"), "user");
+    assert_string_equal(reply_text(&reply, "status"), "active");
+    char location[128];
+    snprintf(location, sizeof(location), "/api/v1/users/%s", reply_text(&reply, "id"));
+    assert_string_equal(reply_header(&reply, "Location"), location);
+    assert_null(strstr(reply.answer.body, "correct"));
+    _cleanup_(reply_deinit) struct reply signed_in =
+        log_in(&fixture->auth, "ann@example.com", PASSWORD);
+    check_reply("login", &signed_in, 200, "");
+}
+
+static void test_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *name, *body;
+        int status;
+        const char *code, *field;
+    } rows[] = {
+        {"no address", "{\"password\":\"" PASSWORD "\",\"name\":\"A\"}", 422, "invalid_request",
+         "email"},
+        {"not an address", "{\"email\":\"a@\",\"password\":\"" PASSWORD "\",\"name\":\"A\"}", 422,
+         "invalid_request", "email"},
+        {"no password", "{\"email\":\"a@example.com\",\"name\":\"A\"}", 422, "invalid_request",
+         "password"},
+        {"number", "{\"email\":\"a@example.com\",\"password\":12345678,\"name\":\"A\"}", 422,
+         "invalid_request", "password"},
+        {"no name", "{\"email\":\"a@example.com\",\"password\":\"" PASSWORD "\"}", 422,
+         "invalid_request", "name"},
+        {"role",
+         "{\"email\":\"a@example.com\",\"password\":\"" PASSWORD
+         "\",\"name\":\"A\",\"role\":\"admin\"}",
+         422, "invalid_request", "role"},
+        {"short", "{\"email\":\"a@example.com\",\"password\":\"short\",\"name\":\"A\"}", 422,
+         "weak_password", NULL},
+        {"common", "{\"email\":\"a@example.com\",\"password\":\"Password1\",\"name\":\"A\"}", 422,
+         "weak_password", NULL},
+        {"half", "{\"email\":", 400, "malformed_json", NULL},
+        {"NUL", "{\"email\":\"a@example.com\",\"password\":\"" PASSWORD "\",\"name\":\"a\\u0000\"}",
+         400, "malformed_json", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _cleanup_(reply_deinit) struct reply reply =
+            CALL(fixture->auth.server, POST, REGISTER, .body = rows[i].body);
+        check_reply(rows[i].name, &reply, rows[i].status, rows[i].code);
+        if (rows[i].field)
+            CHECK_STR(rows[i].name, reply_text(&reply, "errors/0/field"), rows[i].field);
+    }
+    assert_int_equal(directory.count, 0);
+    assert_int_equal(test_database_number(&fixture->database, "SELECT count(*) FROM accounts"), 0);
+}
+
+static void test_taken(void **state)
+{
+    struct fixture *fixture = *state;
+    register_person(&fixture->auth, "ann@example.com");
+    fake_directory_add(&directory, "invited@example.com", ROLE_USER, STATUS_ACTIVE);
+    static const char *const addresses[] = {"ann@example.com", "ANN@EXAMPLE.COM",
+                                            "Invited@example.com"};
+    for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
+        char body[256];
+        snprintf(body, sizeof(body),
+                 "{\"email\":\"%s\",\"password\":\"another good one\",\"name\":\"Eve\"}",
+                 addresses[i]);
+        _cleanup_(reply_deinit) struct reply reply =
+            CALL(fixture->auth.server, POST, REGISTER, .body = body);
+        check_reply(addresses[i], &reply, 409, "email_taken");
+    }
+    /* Nothing of Eve's got through. */
+    _cleanup_(reply_deinit) struct reply reply =
+        log_in(&fixture->auth, "ann@example.com", "another good one");
+    check_reply("Eve", &reply, 401, "invalid_credentials");
+    _cleanup_(reply_deinit) struct reply ann = log_in(&fixture->auth, "ann@example.com", PASSWORD);
+    check_reply("Ann", &ann, 200, "");
+}
+
+/* --- crash points --- */
+
+static const char TRIGGER_INSERT[] =
+    "CREATE TRIGGER crash BEFORE INSERT ON accounts BEGIN SELECT RAISE(ABORT, 'crash'); END";
+static const char TRIGGER_UPDATE[] =
+    "CREATE TRIGGER crash BEFORE UPDATE ON accounts BEGIN SELECT RAISE(ABORT, 'crash'); END";
+static const char NO_TRIGGER[] = "DROP TRIGGER IF EXISTS crash";
+
+/* Wherever the first registration breaks off, the person can register again, or is registered; in
+ * the end exactly one user is there, who can sign in with the password of whoever won. */
+static void test_crash_points(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *name;
+        struct fault fault;
+        const char *trigger;
+        int first;
+        const char *first_code;
+        int second; /* with another password */
+    } rows[] = {
+        {"no create",
+         {"create", &ERR_UPSTREAM_UNAVAILABLE, 9, false},
+         NULL,
+         503,
+         "upstream_unavailable",
+         201},
+        {"answer to create lost",
+         {"create", &ERR_UPSTREAM_TIMEOUT, 9, true},
+         NULL,
+         504,
+         "upstream_timeout",
+         201},
+        {"no account", {0}, TRIGGER_INSERT, 409, "constraint_violation", 201},
+        {"no activate",
+         {"activate", &ERR_UPSTREAM_UNAVAILABLE, 9, false},
+         NULL,
+         503,
+         "upstream_unavailable",
+         201},
+        {"activate fails", {"activate", &ERR_INTERNAL, 9, false}, NULL, 500, "internal", 201},
+        {"activate late", {"activate", &ERR_UPSTREAM_UNAVAILABLE, 2, false}, NULL, 201, "", 409},
+        {"an answer to activate lost",
+         {"activate", &ERR_UPSTREAM_TIMEOUT, 1, true},
+         NULL,
+         201,
+         "",
+         409},
+        {"all answers to activate lost",
+         {"activate", &ERR_UPSTREAM_TIMEOUT, 9, true},
+         NULL,
+         504,
+         "upstream_timeout",
+         409},
+        {"account stays pending", {0}, TRIGGER_UPDATE, 409, "constraint_violation", 409},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *row = rows[i].name;
+        char email[64], body[256];
+        snprintf(email, sizeof(email), "crash-%zu@example.com", i);
+        directory.fault = rows[i].fault;
+        if (rows[i].trigger)
+            test_database_run(&fixture->database, rows[i].trigger);
+        snprintf(body, sizeof(body),
+                 "{\"email\":\"%s\",\"password\":\"" PASSWORD "\",\"name\":\"A\"}", email);
+        _cleanup_(reply_deinit) struct reply first =
+            CALL(fixture->auth.server, POST, REGISTER, .body = body);
+        CHECK_INT(row, first.status, rows[i].first);
+        directory.fault = (struct fault){0};
+        test_database_run(&fixture->database, NO_TRIGGER);
+
+        snprintf(body, sizeof(body),
+                 "{\"email\":\"%s\",\"password\":\"the second password\",\"name\":\"A\"}", email);
+        _cleanup_(reply_deinit) struct reply second =
+            CALL(fixture->auth.server, POST, REGISTER, .body = body);
+        CHECK_INT(row, second.status, rows[i].second);
+        CHECK_INT(row, fake_directory_count(&directory, email), 1);
+        bool first_won = rows[i].second == 409;
+        _cleanup_(reply_deinit) struct reply by_first = log_in(&fixture->auth, email, PASSWORD);
+        CHECK_INT(row, by_first.status, first_won ? 200 : 401);
+        _cleanup_(reply_deinit) struct reply by_second =
+            log_in(&fixture->auth, email, "the second password");
+        CHECK_INT(row, by_second.status, first_won ? 401 : 200);
+    }
+}
+
+/* --- races --- */
+
+static void register_eve(void *data)
+{
+    struct fixture *fixture = data;
+    _cleanup_(reply_deinit) struct reply reply =
+        CALL(fixture->auth.server, POST, REGISTER,
+             .body = "{\"email\":\"ann@example.com\",\"password\":\"Eve was faster\","
+                     "\"name\":\"Eve\"}");
+    check_reply("Eve", &reply, 201, "");
+}
+
+/* At each step of Ann's registration, Eve's of the same address runs from beginning to end. Whoever
+ * wins can sign in, and the other one cannot. */
+static void test_overtaken(void **state)
+{
+    struct fixture *fixture = *state;
+    directory.pause_at = "create";
+    directory.pause = register_eve;
+    directory.pause_data = fixture;
+    _cleanup_(reply_deinit) struct reply reply =
+        CALL(fixture->auth.server, POST, REGISTER, .body = ANN);
+    check_reply("Ann", &reply, 409, "email_taken");
+    assert_int_equal(fake_directory_count(&directory, "ann@example.com"), 1);
+    _cleanup_(reply_deinit) struct reply eve =
+        log_in(&fixture->auth, "ann@example.com", "Eve was faster");
+    check_reply("Eve signs in", &eve, 200, "");
+    _cleanup_(reply_deinit) struct reply ann = log_in(&fixture->auth, "ann@example.com", PASSWORD);
+    check_reply("Ann does not", &ann, 401, "invalid_credentials");
+    assert_int_equal(test_database_number(&fixture->database, "SELECT count(*) FROM accounts"), 1);
+}
+
+#define RACERS 8
+#define ROUNDS 10
+
+struct race {
+    struct fixture *fixture;
+    int round;
+    atomic_int winners, winner, wrong;
+};
+
+static void register_one(size_t index, void *data)
+{
+    struct race *race = data;
+    char body[256];
+    snprintf(body, sizeof(body),
+             "{\"email\":\"race-%d@example.com\",\"password\":\"password of %zu\",\"name\":\"R\"}",
+             race->round, index);
+    _cleanup_(reply_deinit) struct reply reply =
+        CALL(race->fixture->auth.server, POST, REGISTER, .body = body);
+    if (reply.status == 201) {
+        atomic_fetch_add(&race->winners, 1);
+        atomic_store(&race->winner, (int)index);
+    } else if (reply.status != 409) {
+        atomic_fetch_add(&race->wrong, 1);
+    }
+}
+
+static void test_exactly_one_wins(void **state)
+{
+    struct race race = {.fixture = *state};
+    for (race.round = 0; race.round < ROUNDS; race.round++) {
+        char email[64], password[64];
+        snprintf(email, sizeof(email), "race-%d@example.com", race.round);
+        atomic_store(&race.winners, 0);
+        run_threads(RACERS, register_one, &race);
+        CHECK_INT(email, atomic_load(&race.winners), 1);
+        CHECK_INT(email, atomic_load(&race.wrong), 0);
+        CHECK_INT(email, fake_directory_count(&directory, email), 1);
+        snprintf(password, sizeof(password), "password of %d", atomic_load(&race.winner));
+        _cleanup_(reply_deinit) struct reply reply = log_in(&race.fixture->auth, email, password);
+        check_reply(email, &reply, 200, "");
+    }
+    assert_int_equal(test_database_number(&race.fixture->database, "SELECT count(*) FROM accounts"),
+                     ROUNDS);
+}
+
+static void test_old_pending_accounts_go(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char accounts[] = "SELECT count(*) FROM accounts";
+    directory.fault = (struct fault){"activate", &ERR_INTERNAL, 2, false};
+    for (int i = 0; i < 2; i++) {
+        _cleanup_(reply_deinit) struct reply reply =
+            CALL(fixture->auth.server, POST, REGISTER, .body = ANN);
+        check_reply("broken off", &reply, 500, "internal");
+    }
+    assert_int_equal(test_database_number(&fixture->database, accounts), 2);
+    test_database_run(&fixture->database, "UPDATE accounts SET created_at = created_at - 86400001");
+    register_person(&fixture->auth, "ann@example.com");
+    assert_int_equal(test_database_number(&fixture->database, accounts), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_register),
+        TEST(test_refused),
+        TEST(test_taken),
+        TEST(test_crash_points),
+        TEST(test_overtaken),
+        TEST(test_exactly_one_wins),
+        TEST(test_old_pending_accounts_go),
+    };
+    return cmocka_run_group_tests_name("auth.register", tests, group_start, group_stop);
+}
