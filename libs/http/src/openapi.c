@@ -148,7 +148,8 @@ static struct err *collect_schemas(struct document *doc)
         if (route->out)
             TRY(add_schema(doc, route->out, false));
     }
-    qsort(doc->schemas, doc->schema_count, sizeof(doc->schemas[0]), compare_schemas);
+    if (doc->schemas) /* qsort() takes no NULL */
+        qsort(doc->schemas, doc->schema_count, sizeof(doc->schemas[0]), compare_schemas);
     return NULL;
 }
 
