@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <base/str.h>
+
 struct own_settings {
     int workers;
     char *api_token;
@@ -61,7 +63,7 @@ static char database[128]; /* DATABASE_URL=... */
 static int set_up(void **state)
 {
     (void)state;
-    strcpy(directory, "/tmp/plankton-app-XXXXXX");
+    str_copy(directory, sizeof(directory), "/tmp/plankton-app-XXXXXX");
     assert_non_null(mkdtemp(directory));
     snprintf(database, sizeof(database), "DATABASE_URL=sqlite:%s/test.db", directory);
     return 0;
@@ -82,84 +84,87 @@ static int run(struct child *child, const struct app *app, const char *const *ar
     return child_end(child);
 }
 
+static const struct {
+    const char *name;
+    const struct app *app;
+    int status;
+    const char *words[4]; /* argv but for its first */
+    const char *env[6];
+    const char *texts[6]; /* in what it prints */
+} prints[] = {
+    {"version", &plain, 0, {"version"}, {0}, {"plain "}},
+    {"--version", &plain, 0, {"--version"}, {0}, {"plain "}},
+    {"help", &plain, 0, {"help"}, {0}, {"Usage: plain", "serve", "healthcheck", "openapi"}},
+    {"--help", &full, 0, {"--help"}, {0}, {"Usage: sample", "migrate", "--status"}},
+    {"unknown", &plain, 2, {"bogus"}, {0}, {"Usage: plain"}},
+    {"unknown option", &full, 2, {"migrate", "--bogus"}, {0}, {"Usage: sample"}},
+    {"too much", &plain, 2, {"version", "--status"}, {0}, {"Usage: plain"}},
+    {"far too much", &full, 2, {"migrate", "--status", "x"}, {0}, {"Usage: sample"}},
+    {"no database", &plain, 2, {"migrate"}, {0}, {"Usage: plain"}},
+    {"openapi", &plain, 0, {"openapi"}, {0}, {"\"openapi\":\"3.1.0\"", "/things/{id}"}},
+    {"config",
+     &full,
+     0,
+     {"config"},
+     {"API_TOKEN=hush", "LOG_LEVEL=debug", "ADMIN_ADDR=:9099",
+      "DATABASE_URL=postgres://me:hush@host/db"},
+     {"LISTEN_ADDR=127.0.0.1:0 ", "ADMIN_ADDR=:9099", "environment", "API_TOKEN=***",
+      "LOG_LEVEL=debug", "AUTH_JWKS_URL="}},
+    {"config with mistakes",
+     &full,
+     2,
+     {"config"},
+     {"WORKERS=x"},
+     {"LISTEN_ADDR=", "WORKERS=x", "must be a whole number"}},
+    {"all mistakes at once",
+     &full,
+     2,
+     {0},
+     {"LISTEN_ADDR=nowhere", "WORKERS=0", "DATABASE_URL=mysql:x", "NATS_URL=http://x",
+      "NATS_CREDS_FILE=/nonexistent"},
+     {"wrong settings", "LISTEN_ADDR=\"nowhere\"", "WORKERS=\"0\"", "DATABASE_URL=\"***\"",
+      "NATS_URL=\"http://x\"", "a file that can be read"}},
+    {"a mistake between settings",
+     &full,
+     2,
+     {"serve"},
+     {"WORKERS=5", "HTTP_THREADS=4"},
+     {"wrong settings", "must not be more than HTTP_THREADS"}},
+    {"settings of no concern",
+     &plain,
+     0,
+     {"openapi"},
+     {"NATS_URL=bogus", "DATABASE_URL=bogus", "AUTH_JWKS_URL=bogus"},
+     {"openapi"}},
+    {"a database that cannot be",
+     &full,
+     1,
+     {"migrate", "--status"},
+     {"DATABASE_URL=sqlite:/dev/null/x"},
+     {"sample: "}},
+    {"nobody is healthy",
+     &plain,
+     1,
+     {"healthcheck"},
+     {"ADMIN_ADDR=127.0.0.1:1"},
+     {"plain: ", "refused"}},
+};
+
 static void test_what_each_command_prints(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name;
-        const struct app *app;
-        int status;
-        const char *words[4]; /* argv but for its first */
-        const char *env[6];
-        const char *texts[6]; /* in what it prints */
-    } rows[] = {
-        {"version", &plain, 0, {"version"}, {0}, {"plain "}},
-        {"--version", &plain, 0, {"--version"}, {0}, {"plain "}},
-        {"help", &plain, 0, {"help"}, {0}, {"Usage: plain", "serve", "healthcheck", "openapi"}},
-        {"--help", &full, 0, {"--help"}, {0}, {"Usage: sample", "migrate", "--status"}},
-        {"unknown", &plain, 2, {"bogus"}, {0}, {"Usage: plain"}},
-        {"unknown option", &full, 2, {"migrate", "--bogus"}, {0}, {"Usage: sample"}},
-        {"too much", &plain, 2, {"version", "--status"}, {0}, {"Usage: plain"}},
-        {"far too much", &full, 2, {"migrate", "--status", "x"}, {0}, {"Usage: sample"}},
-        {"no database", &plain, 2, {"migrate"}, {0}, {"Usage: plain"}},
-        {"openapi", &plain, 0, {"openapi"}, {0}, {"\"openapi\":\"3.1.0\"", "/things/{id}"}},
-        {"config",
-         &full,
-         0,
-         {"config"},
-         {"API_TOKEN=hush", "LOG_LEVEL=debug", "ADMIN_ADDR=:9099",
-          "DATABASE_URL=postgres://me:hush@host/db"},
-         {"LISTEN_ADDR=127.0.0.1:0 ", "ADMIN_ADDR=:9099", "environment", "API_TOKEN=***",
-          "LOG_LEVEL=debug", "AUTH_JWKS_URL="}},
-        {"config with mistakes",
-         &full,
-         2,
-         {"config"},
-         {"WORKERS=x"},
-         {"LISTEN_ADDR=", "WORKERS=x", "must be a whole number"}},
-        {"all mistakes at once",
-         &full,
-         2,
-         {0},
-         {"LISTEN_ADDR=nowhere", "WORKERS=0", "DATABASE_URL=mysql:x", "NATS_URL=http://x",
-          "NATS_CREDS_FILE=/nonexistent"},
-         {"wrong settings", "LISTEN_ADDR=\"nowhere\"", "WORKERS=\"0\"", "DATABASE_URL=\"***\"",
-          "NATS_URL=\"http://x\"", "a file that can be read"}},
-        {"a mistake between settings",
-         &full,
-         2,
-         {"serve"},
-         {"WORKERS=5", "HTTP_THREADS=4"},
-         {"wrong settings", "must not be more than HTTP_THREADS"}},
-        {"settings of no concern",
-         &plain,
-         0,
-         {"openapi"},
-         {"NATS_URL=bogus", "DATABASE_URL=bogus", "AUTH_JWKS_URL=bogus"},
-         {"openapi"}},
-        {"a database that cannot be",
-         &full,
-         1,
-         {"migrate", "--status"},
-         {"DATABASE_URL=sqlite:/dev/null/x"},
-         {"sample: "}},
-        {"nobody is healthy",
-         &plain,
-         1,
-         {"healthcheck"},
-         {"ADMIN_ADDR=127.0.0.1:1"},
-         {"plain: ", "refused"}},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        const char *args[] = {"service", rows[i].words[0], rows[i].words[1], rows[i].words[2],
+    for (size_t i = 0; i < ARRAY_LEN(prints); i++) {
+        const char *args[] = {"service", prints[i].words[0], prints[i].words[1], prints[i].words[2],
                               NULL};
         struct child child;
-        CHECK_INT(rows[i].name, run(&child, rows[i].app, args, rows[i].env), rows[i].status);
-        for (size_t text = 0; text < ARRAY_LEN(rows[i].texts) && rows[i].texts[text]; text++) {
-            if (!strstr(child.text, rows[i].texts[text]))
-                fail_msg("%s: no \"%s\" in:\n%s", rows[i].name, rows[i].texts[text], child.text);
+        CHECK_INT(prints[i].name, run(&child, prints[i].app, args, prints[i].env),
+                  prints[i].status);
+        for (size_t text = 0; text < ARRAY_LEN(prints[i].texts) && prints[i].texts[text]; text++) {
+            if (!strstr(child.text, prints[i].texts[text]))
+                fail_msg("%s: no \"%s\" in:\n%s", prints[i].name, prints[i].texts[text],
+                         child.text);
         }
-        CHECK(rows[i].name, !strstr(child.text, "hush"));
+        CHECK(prints[i].name, !strstr(child.text, "hush"));
     }
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <base/clock.h>
+#include <base/str.h>
 #include <nats_server.h>
 
 /* --- the service: its hooks tell what they do on standard output --- */
@@ -90,7 +91,7 @@ static char database[128]; /* DATABASE_URL=... */
 static int set_up(void **state)
 {
     (void)state;
-    strcpy(directory, "/tmp/plankton-app-XXXXXX");
+    str_copy(directory, sizeof(directory), "/tmp/plankton-app-XXXXXX");
     assert_non_null(mkdtemp(directory));
     snprintf(database, sizeof(database), "DATABASE_URL=sqlite:%s/later/test.db", directory);
     return 0;
