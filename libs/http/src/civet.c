@@ -189,6 +189,9 @@ static struct err *check_section(struct worker *worker, const struct mg_request_
             (struct strict_header){info->http_headers[i].name, info->http_headers[i].value};
     size_t size = 0;
     TRY(check_start(worker, info->request_method));
+    if (info->num_headers >= MG_MAX_HEADERS) /* there may be more, which civetweb has left out */
+        return err_new(&ERR_HEADERS_TOO_LARGE, "there are more than %d headers",
+                       MG_MAX_HEADERS - 1);
     TRY(http_strict_check(&section, &size));
     worker->received += size;
     return NULL;

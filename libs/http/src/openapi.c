@@ -33,6 +33,14 @@ struct document {
 
 /* --- small writers --- */
 
+/* A piece that could not be put together fails the whole. */
+static const char *text_of(struct document *doc, const struct buf *piece)
+{
+    if (buf_status(piece) != BUF_OK)
+        doc->w.out->status = buf_status(piece);
+    return buf_text(piece);
+}
+
 static void pair(struct document *doc, const char *name, const char *text)
 {
     json_write_name(&doc->w, name);
@@ -67,7 +75,7 @@ static void reference(struct document *doc, const struct model *model, bool is_p
     buf_append_str(&path, BODY_SCHEMA);
     schema_name(&(struct schema){model, is_patch}, &path);
     json_begin_object(&doc->w);
-    pair(doc, "$ref", buf_text(&path));
+    pair(doc, "$ref", text_of(doc, &path));
     end_object(doc);
 }
 
@@ -172,7 +180,7 @@ static void write_operation_id(struct document *doc, const struct route *route)
         buf_append_char(&id, begins_word ? (char)toupper((unsigned char)*c) : *c);
         begins_word = false;
     }
-    pair(doc, "operationId", buf_text(&id));
+    pair(doc, "operationId", text_of(doc, &id));
 }
 
 static void write_path_parameter(struct document *doc, const char *name, size_t len)
@@ -338,7 +346,7 @@ static void write_failures(struct document *doc, const struct route *route)
         for (; i < kinds.count && kinds.items[i]->status == status; i++)
             buf_printf(&codes, "%s`%s`: %s", codes.len > 0 ? "; " : "", kinds.items[i]->slug,
                        kinds.items[i]->title);
-        begin_response(doc, status, buf_text(&codes));
+        begin_response(doc, status, text_of(doc, &codes));
         write_problem_content(doc);
         end_object(doc);
     }
@@ -383,7 +391,7 @@ static void begin_path(struct document *doc, const char *path)
     buf_append(&plain, path, strlen(path) - (takes_rest ? 4 : 0));
     if (takes_rest)
         buf_append_char(&plain, '}');
-    begin_object(doc, buf_text(&plain));
+    begin_object(doc, text_of(doc, &plain));
 }
 
 static void write_paths(struct document *doc)
@@ -415,7 +423,7 @@ static void write_components(struct document *doc)
     for (size_t i = 0; i < doc->schema_count; i++) {
         _cleanup_(buf_deinit) struct buf name = BUF_INIT(256);
         schema_name(&doc->schemas[i], &name);
-        json_write_name(&doc->w, buf_text(&name));
+        json_write_name(&doc->w, text_of(doc, &name));
         model_write_schema(doc->schemas[i].model, doc->schemas[i].is_patch, &doc->w);
     }
     pair_raw(doc, "problem", problem);
