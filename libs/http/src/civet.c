@@ -409,7 +409,7 @@ struct err *http_civet_start(struct http_server *server, struct civet **out_cive
         return err_oom();
     civet->server = server;
     civet->starter = pthread_self();
-    civet->listener = (struct listener){-1, -1};
+    civet->listener = LISTENER_NONE;
     TRY(http_listen_parse(text, &civet->address));
     TRY(http_conns_new((size_t)server->options.threads, &civet->conns));
     struct mg_context *context = start_civetweb(civet);

@@ -7,13 +7,14 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <base/clock.h>
 #include <base/str.h>
 #include <conc/thread.h>
 #include <conc/wait.h>
+
+#include "fds.h"
 
 #define TICK_MS     250
 #define IDLE_MIN_MS 1000 /* a connection is not cut for being idle before that */
@@ -66,22 +67,17 @@ static bool is_accepted(int fd, int port, char peer[static 64], int *out_peer_po
     return getsockname(fd, (struct sockaddr *)&address, &len) == 0 && port_of(&address) == port;
 }
 
-static int descriptor_limit(void)
-{
-    struct rlimit limit;
-    bool is_known = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 65536;
-    return is_known ? (int)limit.rlim_cur : 65536;
-}
-
 static int find_socket(const struct http_conn *conn)
 {
     char peer[64];
-    int port, end = descriptor_limit();
-    for (int fd = 0; fd < end; fd++)
+    int fd, port;
+    DIR *fds = http_fds_open();
+    while ((fd = http_fds_next(fds)) >= 0)
         if (is_accepted(fd, conn->owner->port, peer, &port) && port == conn->peer_port &&
             strcmp(peer, conn->peer) == 0)
-            return fd;
-    return -1;
+            break;
+    http_fds_close(fds);
+    return fd;
 }
 
 static void cut(struct http_conn *conn, int how)
@@ -96,8 +92,8 @@ static void cut(struct http_conn *conn, int how)
 static void cut_idle(struct http_conns *conns)
 {
     char peer[64];
-    int port, end = descriptor_limit();
-    for (int fd = 0; fd < end; fd++) {
+    DIR *fds = http_fds_open();
+    for (int fd, port; (fd = http_fds_next(fds)) >= 0;) {
         if (!is_accepted(fd, conns->port, peer, &port))
             continue;
         bool is_busy = false;
@@ -109,6 +105,7 @@ static void cut_idle(struct http_conns *conns)
         if (!is_busy)
             shutdown(fd, SHUT_RD);
     }
+    http_fds_close(fds);
 }
 
 /* --- the guard --- */

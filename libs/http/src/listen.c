@@ -11,6 +11,8 @@
 #include <base/str.h>
 #include <civetweb.h>
 
+#include "fds.h"
+
 /* --- the address --- */
 
 static bool split(const char *text, struct listen_address *out, const char **out_port)
@@ -130,37 +132,47 @@ static bool listens_at(int fd, const struct sockaddr_storage *wanted, int port)
 
 struct listener http_listener_find(const struct listen_address *address, int port)
 {
-    for (int fd = 0; fd < 65536; fd++)
+    struct listener listener = LISTENER_NONE;
+    DIR *descriptors = http_fds_open();
+    for (int fd; listener.fd < 0 && (fd = http_fds_next(descriptors)) >= 0;)
         if (listens_at(fd, &address->socket, port))
-            return (struct listener){fd, -1};
-    return (struct listener){-1, -1};
+            listener.fd = fd;
+    http_fds_close(descriptors);
+    return listener;
 }
 
 void http_listener_close(struct listener *listener)
 {
     if (listener->fd < 0 || listener->wake >= 0)
         return;
-    int socket = dup(listener->fd);
+    int socket = fcntl(listener->fd, F_DUPFD_CLOEXEC, 0);
     int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    shutdown(listener->fd, SHUT_RDWR);
     if (socket >= 0 && wake >= 0 && dup3(wake, listener->fd, O_CLOEXEC) >= 0) {
-        shutdown(socket, SHUT_RDWR);
-        listener->wake = wake;
-    } else if (wake >= 0) {
-        close(wake);
+        *listener = (struct listener){listener->fd, wake, socket};
+        return;
     }
     if (socket >= 0)
         close(socket);
+    if (wake >= 0)
+        close(wake);
 }
 
+/* The thread sleeps in poll(): on the eventfd, or still on the socket, which it then was too slow to
+ * leave. The second shutdown wakes it there, and it finds the eventfd under the same number. */
 void http_listener_wake(const struct listener *listener)
 {
-    if (listener->wake >= 0)
-        eventfd_write(listener->wake, 1);
+    if (listener->wake < 0)
+        return;
+    eventfd_write(listener->wake, 1);
+    shutdown(listener->socket, SHUT_RDWR);
 }
 
 void http_listener_deinit(struct listener *listener)
 {
     if (listener->wake >= 0)
         close(listener->wake);
-    *listener = (struct listener){-1, -1};
+    if (listener->socket >= 0)
+        close(listener->socket);
+    *listener = LISTENER_NONE;
 }

@@ -28,14 +28,16 @@ struct err *http_listen_failure(const char *text, const struct listen_address *a
                                 const char *hint) MUST_CHECK;
 
 struct listener {
-    int fd;   /* civetweb's; -1: not found */
-    int wake; /* takes its place when listening ends; -1 before */
+    int fd;     /* civetweb's; -1: not found */
+    int wake;   /* the eventfd that takes its place when listening ends; -1 before */
+    int socket; /* what was there before */
 };
+#define LISTENER_NONE ((struct listener){-1, -1, -1})
 
 /* Finds the socket that listens there, at this port. */
 struct listener http_listener_find(const struct listen_address *address, int port);
 /* New connections are refused from now on, those not yet accepted are reset. civetweb's own thread
- * goes on with a descriptor that never has a connection. */
+ * goes on with a descriptor that never has a connection. Idempotent. */
 void http_listener_close(struct listener *listener);
 /* Makes civetweb's thread look at its stop flag at once. */
 void http_listener_wake(const struct listener *listener);
