@@ -28,7 +28,10 @@
 #define SECTION_BUFFER ((size_t)32 << 10)
 _Static_assert(SECTION_BUFFER >= STRICT_SECTION_MAX * 2, "see http_strict_check()");
 
-#define WRITE_RATE    8    /* bytes per millisecond: who takes an answer more slowly is cut off */
+#define WRITE_RATE                                                                                 \
+    32 /* bytes per millisecond, beside the read timeout: who takes a piece of an
+                              answer more slowly is cut off */
+#define WRITE_PIECE   ((size_t)64 << 10)
 #define WRITE_SMALL   4096 /* fits in the socket's buffer: not worth the guard */
 #define LINGER_MS     1000
 #define LINGER_BYTES  ((size_t)1 << 20)
@@ -64,7 +67,7 @@ static ssize_t read_body(void *data, void *out, size_t len)
     struct worker *worker = data;
     if (worker->read_until_ms == 0)
         worker->read_until_ms = clock_mono_ms() + worker->civet->server->options.read_timeout_ms;
-    http_conn_guard(worker->slot, worker->read_until_ms);
+    http_conn_guard(worker->slot, SHUT_RD, worker->read_until_ms);
     int got = mg_read(worker->conn, out, len);
     bool is_in_time = http_conn_unguard(worker->slot);
     if (got > 0) {
@@ -76,17 +79,30 @@ static ssize_t read_body(void *data, void *out, size_t len)
     return got == 0 ? 0 : READ_BROKEN;
 }
 
-static bool write_answer(void *data, const void *bytes, size_t len)
+static bool write_piece(struct worker *worker, const char *bytes, size_t len)
 {
-    struct worker *worker = data;
-    if (len > WRITE_SMALL)
-        http_conn_guard(worker->slot, clock_mono_ms() +
-                                          worker->civet->server->options.read_timeout_ms +
-                                          (int64_t)(len / WRITE_RATE));
+    bool is_guarded = len > WRITE_SMALL;
+    if (is_guarded)
+        http_conn_guard(worker->slot, SHUT_RDWR,
+                        clock_mono_ms() + worker->civet->server->options.read_timeout_ms +
+                            (int64_t)(len / WRITE_RATE));
     int written = mg_write(worker->conn, bytes, len);
-    if (len > WRITE_SMALL)
+    if (is_guarded)
         http_conn_unguard(worker->slot);
     return written >= 0 && (size_t)written == len;
+}
+
+static bool write_answer(void *data, const void *bytes, size_t len)
+{
+    const char *from = bytes;
+    for (size_t left = len; left > 0;) {
+        size_t piece = MIN(left, WRITE_PIECE);
+        if (!write_piece(data, from, piece))
+            return false;
+        from += piece;
+        left -= piece;
+    }
+    return true;
 }
 
 static const struct http_transport transport = {read_body, write_answer};

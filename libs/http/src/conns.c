@@ -27,6 +27,7 @@ struct http_conn {
     int peer_port;
     atomic_bool is_busy, is_cut;
     _Atomic int64_t idle_since_ms, guard_ms; /* 0: not guarded */
+    atomic_int guard_how;
 };
 
 struct http_conns {
@@ -130,7 +131,7 @@ static void look_round(struct http_conns *conns)
         int64_t until_ms = atomic_load(&conn->guard_ms);
         if (conn->is_open && until_ms != 0 && now_ms >= until_ms) {
             atomic_store(&conn->is_cut, true);
-            cut(conn, SHUT_RDWR);
+            cut(conn, atomic_load(&conn->guard_how));
         }
         if (conn->is_open && !atomic_load(&conn->is_busy) &&
             atomic_load(&conn->idle_since_ms) <= since_ms) {
@@ -278,8 +279,9 @@ int64_t http_conn_idle_since_ms(const struct http_conn *conn)
     return atomic_load(&conn->idle_since_ms);
 }
 
-void http_conn_guard(struct http_conn *conn, int64_t until_ms)
+void http_conn_guard(struct http_conn *conn, int how, int64_t until_ms)
 {
+    atomic_store(&conn->guard_how, how);
     atomic_store(&conn->guard_ms, until_ms);
     if (atomic_load(&conn->owner->is_asleep))
         wake(conn->owner);

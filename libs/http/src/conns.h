@@ -44,8 +44,9 @@ void http_conn_begin(struct http_conn *conn);
 void http_conn_end(struct http_conn *conn);
 /* When the connection became idle, on the monotonic clock. */
 int64_t http_conn_idle_since_ms(const struct http_conn *conn);
-/* Unless unguarded by then, the connection is cut at that monotonic time. */
-void http_conn_guard(struct http_conn *conn, int64_t until_ms);
+/* Unless unguarded by then, the connection is cut at that monotonic time. how: SHUT_RD, so that an
+ * answer can still be sent, or SHUT_RDWR. */
+void http_conn_guard(struct http_conn *conn, int how, int64_t until_ms);
 /* False when it was cut. */
 bool http_conn_unguard(struct http_conn *conn);
 /* The socket, borrowed; -1 if it is not found. The peer is set. */
