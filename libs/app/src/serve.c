@@ -1,5 +1,6 @@
 /* From the first signal handler to the last freed part: <app/app.h> tells the order. */
 #include "process.h"
+#include "trim.h"
 
 #include <app/verifier.h>
 #include <base/clock.h>
@@ -7,6 +8,7 @@
 
 #define ADMIN_DRAIN_MS   1000
 #define BUS_DRAIN_MIN_MS 100
+#define SETTLED_MS       300 /* after the start, before its memory is given back */
 #define HOUR_MS          3600000
 
 /* --- starting --- */
@@ -110,6 +112,8 @@ static void end(struct process *process)
 
 static void wait_for_signal(struct process *process)
 {
+    err_free(ctx_sleep(&process->ctx, SETTLED_MS));
+    app_trim_memory();
     while (!ctx_is_done(&process->ctx))
         err_free(ctx_sleep(&process->ctx, HOUR_MS));
 }
