@@ -47,11 +47,8 @@ static struct err *start_listener(struct process *process)
         .metrics = runtime->metrics,
         .authenticator = authenticator->check ? authenticator : NULL,
     };
-    TRY_WRAP(http_server_start(&options, &process->server), "listen at LISTEN_ADDR=%s",
-             options.address);
-    slog_info("listening", SLOG_STR("address", http_server_address(process->server)),
-              SLOG_I64("start_ms", clock_mono_ms() - process->began_ms));
-    return NULL;
+    return err_wrap(http_server_start(&options, &process->server), "listen at LISTEN_ADDR=%s",
+                    options.address);
 }
 
 static struct err *begin(struct process *process)
@@ -64,6 +61,9 @@ static struct err *begin(struct process *process)
     if (!(process->app->needs & APP_OWN_LISTENER))
         TRY(start_listener(process));
     atomic_store(&process->phase, PHASE_SERVING);
+    if (process->server)
+        slog_info("listening", SLOG_STR("address", http_server_address(process->server)),
+                  SLOG_I64("start_ms", clock_mono_ms() - process->began_ms));
     return NULL;
 }
 
