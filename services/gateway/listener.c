@@ -24,14 +24,16 @@ static void end_pause(struct loop_timer *timer)
     listener_resume(CONTAINER_OF(timer, struct worker, listener_pause));
 }
 
-/* A connection that has been idle for long makes room for a new one. */
-static bool has_room(struct worker *worker)
+static bool is_full(const struct worker *worker)
 {
-    if (worker->clients < worker->options->max_clients)
-        return true;
-    if (!list_is_empty(&worker->idle_clients))
+    return worker->clients >= worker->options->max_clients;
+}
+
+/* A connection that has been idle for long makes room for the new one. */
+static void make_room(struct worker *worker)
+{
+    if (is_full(worker))
         client_close(CONTAINER_OF(worker->idle_clients.next, struct client, node), false);
-    return worker->clients < worker->options->max_clients;
 }
 
 /* False: nothing waits any more, or accepting has to pause. */
@@ -39,12 +41,13 @@ static bool accept_one(struct worker *worker)
 {
     union address peer = {0};
     socklen_t len = sizeof(peer);
-    if (!has_room(worker)) {
-        loop_change(&worker->listener, 0);
+    if (is_full(worker) && list_is_empty(&worker->idle_clients)) {
+        loop_change(&worker->listener, 0); /* until a client has gone: listener_resume() */
         return false;
     }
     int fd = accept4(worker->listener.fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
+        make_room(worker);
         client_new(worker, fd, &peer);
         return true;
     }
