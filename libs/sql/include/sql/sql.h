@@ -62,7 +62,8 @@
  * processes on one machine; never put the file on a network file system. Rows that stay open keep the
  * log from being shortened. A connection must not be carried over fork().
  *
- * PostgreSQL (13 and newer): every parameter of libpq's URLs is taken, TLS modes and several hosts
+ * PostgreSQL (13 and newer): libpq is loaded by the first sql_open() (unless it is linked in, as in a
+ * static program), so a service on SQLite does not need it. Every parameter of libpq's URLs is taken, TLS modes and several hosts
  * included. A server that does not answer within 5 s, or the ctx, is ERR_UPSTREAM_UNAVAILABLE; but
  * the look-up of its name, which is libpq's, is not interrupted. When the ctx ends, the server is told
  * to leave the statement (over a connection of its own); who does not hear that within 5 s loses
