@@ -71,10 +71,10 @@ static struct err *begin(struct process *process)
 
 static void lame_duck(struct process *process)
 {
-    if (process->app->lame_duck)
-        process->app->lame_duck(&process->runtime);
     if (process->server)
         http_server_lame_duck(process->server);
+    if (process->app->lame_duck)
+        process->app->lame_duck(&process->runtime);
     err_free(ctx_sleep(NULL, process->settings.shared.lame_duck_ms));
 }
 
