@@ -83,7 +83,7 @@ static int find_socket(const struct http_conn *conn)
 
 static void cut(struct http_conn *conn, int how)
 {
-    int fd = conn->peer[0] != '\0' ? find_socket(conn) : -1;
+    int fd = find_socket(conn);
     if (fd >= 0)
         shutdown(fd, how);
 }
@@ -133,7 +133,7 @@ static void look_round(struct http_conns *conns)
             atomic_store(&conn->is_cut, true);
             cut(conn, atomic_load(&conn->guard_how));
         }
-        if (conn->is_open && !atomic_load(&conn->is_busy) &&
+        if (conn->is_open && conn->peer[0] != '\0' && !atomic_load(&conn->is_busy) &&
             atomic_load(&conn->idle_since_ms) <= since_ms) {
             longest = conn;
             since_ms = atomic_load(&conn->idle_since_ms);
@@ -295,7 +295,7 @@ bool http_conn_unguard(struct http_conn *conn)
 
 int http_conn_socket(struct http_conn *conn)
 {
-    return conn->peer[0] != '\0' ? find_socket(conn) : -1;
+    return find_socket(conn);
 }
 
 /* --- stopping --- */

@@ -76,6 +76,8 @@ static const char *wrong_with(const struct http_server_options *options, const s
         return "a GET takes no body";
     if (route->status != 0 && (route->status < 200 || route->status > 399))
         return "its .status is not one of success";
+    if (route->list && !route->out)
+        return "a .list needs .out";
     return NULL;
 }
 
