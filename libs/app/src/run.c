@@ -1,6 +1,5 @@
 #include "commands.h"
 
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 
 #include <base/clock.h>
 #include <base/str.h>
+#include <conc/thread.h>
 #include <slog/slog.h>
 
 #define TEXT_MAX   ((size_t)1024 * 1024)
@@ -154,12 +154,24 @@ static struct err *load(struct process *process)
     return NULL;
 }
 
+/* Threads that libraries start (nats.c: five) would have 8 MiB, which a kernel that makes huge pages
+ * of everything backs with 2 MiB each. */
+static void limit_stacks(void)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, THREAD_STACK_DEFAULT);
+    pthread_setattr_default_np(&attributes);
+    pthread_attr_destroy(&attributes);
+}
+
 int app_run(int argc, char **argv, const struct app *app)
 {
     const struct command *command = find_command(app, argc, argv);
     if (!command)
         return reject_command(app);
     signal(SIGPIPE, SIG_IGN);
+    limit_stacks();
     _cleanup_(deinit_process) struct process process = {0};
     init_process(&process, app);
     struct err *e = app_settings_init(&process.settings, app);
