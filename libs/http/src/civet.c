@@ -28,9 +28,9 @@
 #define SECTION_BUFFER ((size_t)32 << 10)
 _Static_assert(SECTION_BUFFER >= STRICT_SECTION_MAX * 2, "see http_strict_check()");
 
-#define WRITE_RATE                                                                                 \
-    32 /* bytes per millisecond, beside the read timeout: who takes a piece of an
-                              answer more slowly is cut off */
+/* Bytes per millisecond, beside the read timeout: who takes a piece of an answer more slowly is cut
+ * off. */
+#define WRITE_RATE    32
 #define WRITE_PIECE   ((size_t)64 << 10)
 #define WRITE_SMALL   4096 /* fits in the socket's buffer: not worth the guard */
 #define LINGER_MS     1000
@@ -53,7 +53,7 @@ struct worker {
     struct civet *civet;
     struct http_conn *slot;
     struct mg_connection *conn;
-    const char *buffer; /* where civetweb reads requests to; NULL: not known yet */
+    const char *buffer; /* where civetweb reads requests to, as far as is known; NULL: not yet */
     int64_t read_until_ms;
     uint64_t received; /* bytes of this connection's requests so far */
     bool is_first;     /* no request of this connection has been served */
@@ -176,11 +176,12 @@ static void take_headers(struct http_req *req, const struct mg_request_info *inf
 }
 
 /* What civetweb parsed must begin where its buffer does: in front of it there could only be empty
- * lines, behind which it takes leftovers for the request. malloc() aligns; and once a request has
- * been seen on this thread, the place is known. */
+ * lines, behind which it takes leftovers for the request. malloc() aligns, and nothing begins before
+ * the buffer: a first place that lies too far behind is corrected by the first request that begins
+ * before it. */
 static struct err *check_start(struct worker *worker, const char *method)
 {
-    bool is_start = worker->buffer ? method == worker->buffer : (uintptr_t)method % 16 == 0;
+    bool is_start = (uintptr_t)method % 16 == 0 && (!worker->buffer || method <= worker->buffer);
     if (!is_start)
         return err_new(&ERR_BAD_REQUEST, "there are empty lines before the request");
     worker->buffer = method;
@@ -189,8 +190,7 @@ static struct err *check_start(struct worker *worker, const char *method)
 
 static struct err *check_section(struct worker *worker, const struct mg_request_info *info)
 {
-    _Static_assert(sizeof(struct strict_header) == sizeof(struct mg_header),
-                   "the same two strings");
+    _Static_assert(MG_MAX_HEADERS <= EXCHANGE_HEADERS_MAX, "headers[] and req->headers hold all");
     struct strict_header headers[EXCHANGE_HEADERS_MAX];
     struct strict_request section = {
         .method = info->request_method,

@@ -138,6 +138,34 @@ static void test_refused(void **state)
         check_refused(*state, rows[i].name, rows[i].text, rows[i].status, rows[i].code);
 }
 
+/* Whatever a thread sees first, it answers what comes later. */
+static void test_empty_lines_first(void **state)
+{
+    (void)state;
+    /* As many bytes as malloc() aligns to: a thread that does not know its buffer yet cannot tell
+     * that the request does not begin there. */
+    static const char late[] =
+        END END END END END END END END "GET /public HTTP/1.1\r\n" HOST CLOSE END;
+    static const struct {
+        const char *text;
+        int status;
+    } rows[] = {
+        {late, 200},
+        {"GET /public HTTP/1.1\r\n" HOST CLOSE END, 200},
+        {late, 400},
+        {"GET /public HTTP/1.1\r\n" HOST CLOSE END, 200},
+    };
+    struct http_server_options options = sample_options();
+    options.address = "127.0.0.1:0";
+    options.threads = 1;
+    struct http_server *server = start_with(&options);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _cleanup_(buf_deinit) struct buf answer = BUF_INIT(ANSWER_MAX);
+        CHECK_INT(rows[i].text, raw_call(server, rows[i].text, &answer), rows[i].status);
+    }
+    http_server_stop(server, 1000);
+}
+
 static void test_half_requests(void **state)
 {
     static const char *const beginnings[] = {
@@ -486,19 +514,13 @@ static void test_wrong_addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_half_requests),
-        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_many_headers),
-        cmocka_unit_test(test_bodies),
-        cmocka_unit_test(test_continue),
-        cmocka_unit_test(test_keep_alive),
-        cmocka_unit_test(test_head),
-        cmocka_unit_test(test_versions),
-        cmocka_unit_test(test_pipelining),
-        cmocka_unit_test(test_civetweb_is_hidden),
-        cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_wrong_addresses),
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_empty_lines_first),
+        cmocka_unit_test(test_half_requests), cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_many_headers),  cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_continue),      cmocka_unit_test(test_keep_alive),
+        cmocka_unit_test(test_head),          cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_pipelining),    cmocka_unit_test(test_civetweb_is_hidden),
+        cmocka_unit_test(test_addresses),     cmocka_unit_test(test_wrong_addresses),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
