@@ -81,7 +81,7 @@ void trace_start(struct trace *out_trace, const char *request_id, const char *tr
     } else {
         hex_encode(trace.trace_id, random + SPAN_DIGITS / 2, TRACE_DIGITS / 2);
     }
-    size_t id_len = request_id ? strnlen(request_id, TRACE_REQUEST_ID) : 0;
+    size_t id_len = request_id ? strlen(request_id) : 0;
     if (request_id && trace_request_id_is_sane(request_id, id_len))
         memcpy(trace.request_id, request_id, id_len);
     else
