@@ -1,10 +1,10 @@
 /*
- * Keeps the snapshot up to date, on a thread of its own: reads ROUTES_FILE again when it changes and
- * looks up the servers' names again and again. Name servers may be slow: the loops never wait.
+ * Keeps the snapshot up to date, on a thread of its own: reads ROUTES_FILE again when it changes
+ * and looks up the servers' names again and again. Name servers may be slow: the loops never wait.
  *
  * The file's directory is watched (inotify), not the file: editors replace files, and Kubernetes
- * swaps a symbolic link beside it when a ConfigMap changes. A file with mistakes is logged, and what
- * held before goes on.
+ * swaps a symbolic link beside it when a ConfigMap changes. A file with mistakes is logged, and
+ * what held before goes on.
  *
  * Threads: keeper_new() and keeper_free() by the owner; publish is called by the keeper's thread.
  */

@@ -14,7 +14,8 @@
  * Every mistake is reported at once, each with its place ("routes/0/path"); members that are not
  * known are mistakes.
  *
- * Threads: any. routes_file_load() reads a file and blocks; names of servers are not looked up here.
+ * Threads: any. routes_file_load() reads a file and blocks; names of servers are not looked up
+ * here.
  */
 #ifndef GATEWAY_ROUTES_FILE_H
 #define GATEWAY_ROUTES_FILE_H

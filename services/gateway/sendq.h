@@ -40,8 +40,8 @@ static inline bool sendq_is_empty(const struct sendq *q)
     return q->first == q->count;
 }
 
-/* Must be the first piece; room: what is free behind it, for small pieces that follow. The memory is
- * only used until sendq_flush() returns. */
+/* Must be the first piece; room: what is free behind it, for small pieces that follow. The memory
+ * is only used until sendq_flush() returns. */
 void sendq_add_scratch(struct sendq *q, char *bytes, size_t count, size_t room);
 /* Borrowed until the queue is empty. Nothing happens for count 0. */
 void sendq_add(struct sendq *q, const char *bytes, size_t count);

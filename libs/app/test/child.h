@@ -1,6 +1,6 @@
 /*
- * A service as a child process: forked from the test program, so that its app and hooks are the test's
- * own, with an environment of its own. It dies with the test.
+ * A service as a child process: forked from the test program, so that its app and hooks are the
+ * test's own, with an environment of its own. It dies with the test.
  */
 #ifndef APP_TEST_CHILD_H
 #define APP_TEST_CHILD_H
@@ -23,8 +23,8 @@ struct child {
 #define ENV(...)  ((const char *const[]){__VA_ARGS__, NULL})
 #define ARGS(...) ((const char *const[]){"service", __VA_ARGS__, NULL})
 
-/* Both addresses have port 0 unless env (NAME=value, NULL-ended; may be NULL) says otherwise. args NULL:
- * none. */
+/* Both addresses have port 0 unless env (NAME=value, NULL-ended; may be NULL) says otherwise. args
+ * NULL: none. */
 void child_start(struct child *child, const struct app *app, const char *const *args,
                  const char *const *env);
 /* Another program, path, instead of an app. */
@@ -35,7 +35,8 @@ void child_await(struct child *child, const char *text);
 void child_await_admin(struct child *child);
 void child_await_listening(struct child *child);
 void child_signal(struct child *child, int number);
-/* Waits for the end; the exit status, or 1000 + the signal that killed it. All it wrote is in text. */
+/* Waits for the end; the exit status, or 1000 + the signal that killed it. All it wrote is in text.
+ */
 int child_end(struct child *child);
 /* SIGTERM, and the end with status 0. */
 void child_stop(struct child *child);

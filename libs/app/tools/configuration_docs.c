@@ -1,6 +1,6 @@
 /*
  * configuration-docs               prints docs/configuration.md
- * configuration-docs --check FILE  exits with 1 and a message when FILE is not what would be printed
+ * configuration-docs --check FILE  exits with 1 and a message when FILE differs from that
  */
 #include <stdio.h>
 

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* Small requests, for ids mostly, are served from bytes that each thread has in store: a system call
- * for each would cost as much as all the rest of a small HTTP request. What has been given out is
- * wiped, and a store from before a fork() is not used in the child. */
+/* Small requests, for ids mostly, are served from bytes that each thread has in store: a system
+ * call for each would cost as much as all the rest of a small HTTP request. What has been given out
+ * is wiped, and a store from before a fork() is not used in the child. */
 #define STORE_BYTES 256
 #define SMALL_BYTES 32
 

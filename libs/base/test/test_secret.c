@@ -81,7 +81,8 @@ static void test_random_stores(void **state)
 {
     (void)state;
     unsigned char former[32] = {0};
-    /* Across several refills, and at each size; 8 equal bytes are as unlikely as a broken machine. */
+    /* Across several refills, and at each size; 8 equal bytes are as unlikely as a broken machine.
+     */
     for (size_t i = 0; i < 200; i++) {
         unsigned char bytes[34] = {0};
         size_t count = i % 33;

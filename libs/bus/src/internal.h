@@ -21,8 +21,8 @@
 
 /*
  * A subscription outlives connections: whoever owns it puts it into the bus's list once, and it is
- * made anew on each connection until it is removed; but for one that is_for_one_connection, which is
- * taken off the list with the first that is lost.
+ * made anew on each connection until it is removed; but for one that is_for_one_connection, which
+ * is taken off the list with the first that is lost.
  *
  * Lock: the bus's, for node, handle and is_live. A handle comes with is_live set; both end apart:
  * the handle is taken by who ends the subscription, and nats.c says (complete) when it makes no

@@ -158,8 +158,8 @@ void http_listener_close(struct listener *listener)
         close(wake);
 }
 
-/* The thread sleeps in poll(): on the eventfd, or still on the socket, which it then was too slow to
- * leave. The second shutdown wakes it there, and it finds the eventfd under the same number. */
+/* The thread sleeps in poll(): on the eventfd, or still on the socket, which it then was too slow
+ * to leave. The second shutdown wakes it there, and it finds the eventfd under the same number. */
 void http_listener_wake(const struct listener *listener)
 {
     if (listener->wake < 0)

@@ -2,9 +2,9 @@
  * libpq, loaded when the first postgres:// URL is opened.
  *
  * Debian's libpq brings some 25 further libraries with it (LDAP, Kerberos, GnuTLS): 4 MB in every
- * process, the gateway's and those on SQLite included. So nothing is linked to it, and its functions
- * are called through a table: sql_pq.PQfinish(conn). A fully static build, which has no dynamic loader,
- * defines SQL_STATIC_LIBPQ and has the table filled by the linker.
+ * process, the gateway's and those on SQLite included. So nothing is linked to it, and its
+ * functions are called through a table: sql_pq.PQfinish(conn). A fully static build, which has no
+ * dynamic loader, defines SQL_STATIC_LIBPQ and has the table filled by the linker.
  */
 #ifndef SQL_LIBPQ_H
 #define SQL_LIBPQ_H
@@ -59,8 +59,8 @@ struct sql_libpq {
 /* Constant after sql_libpq_load(). */
 extern struct sql_libpq sql_pq;
 
-/* Once per process, whoever comes first; blocks for the file system. SQL_FAILED when libpq is not there or
- * too old. */
+/* Once per process, whoever comes first; blocks for the file system. SQL_FAILED when libpq is not
+ * there or too old. */
 struct err *sql_libpq_load(void) MUST_CHECK;
 
 #endif

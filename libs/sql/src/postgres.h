@@ -64,7 +64,8 @@ bool sql_postgres_is_usable(struct link *link);
 struct err *sql_postgres_wait(struct postgres_link *link, struct ctx *ctx, short events) MUST_CHECK;
 /* Sends what libpq has queued. After an error the link is broken. */
 struct err *sql_postgres_flush(struct postgres_link *link, struct ctx *ctx) MUST_CHECK;
-/* The next result of what was sent; NULL: there are no more. When the ctx ends: cancels what runs. */
+/* The next result of what was sent; NULL: there are no more. When the ctx ends: cancels what runs.
+ */
 struct err *sql_postgres_result(struct postgres_link *link, struct ctx *ctx, PGresult **out_result)
     MUST_CHECK;
 /* Takes all results that are still to come; in_full: or asks the server to leave it. Bounded. */

@@ -18,7 +18,8 @@ struct fake_user {
     bool is_pending;
 };
 
-/* The next calls of a method (by its last word: "create") fail, before or after they took effect. */
+/* The next calls of a method (by its last word: "create") fail, before or after they took effect.
+ */
 struct fault {
     const char *method; /* NULL: no fault */
     const struct err_kind *kind;

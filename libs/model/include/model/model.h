@@ -203,7 +203,8 @@ struct err *model_check(const struct model *model) MUST_CHECK;
 const char *model_schema_name(const struct model *model);
 const char *model_json_name(const struct field *field);
 const char *model_column_name(const struct field *field);
-/* The row with this name in JSON, where COLUMN_ONLY rows have none, or in SQL; NULL: no such row. */
+/* The row with this name in JSON, where COLUMN_ONLY rows have none, or in SQL; NULL: no such row.
+ */
 const struct field *model_find(const struct model *model, const char *json_name);
 const struct field *model_find_column(const struct model *model, const char *column);
 
@@ -233,8 +234,8 @@ enum model_mode {
 };
 
 /* JSON text into *out, whose pointers live as long as the arena's content. ERR_MALFORMED_JSON; or
- * ERR_INVALID_REQUEST with one entry per wrong field, in the order of the table, then unknown fields
- * in the order of the input. Then *out is untouched.
+ * ERR_INVALID_REQUEST with one entry per wrong field, in the order of the table, then unknown
+ * fields in the order of the input. Then *out is untouched.
  *
  * The name of a field is its path, "address/lines/0/text", as in a JSON pointer (RFC 6901: '~' and
  * '/' in a name are ~0 and ~1) without the first slash; "" is the whole text; cut at

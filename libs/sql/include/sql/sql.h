@@ -12,9 +12,9 @@
  *
  * Statements. One per call, with the parameters $1, $2, ... (each at least once, in any order, at
  * most SQL_PARAMS_MAX). Parameters are bound, never pasted; in PostgreSQL the place of a parameter
- * gives it its type, so where nothing does, or two places differ: CAST($1 AS BIGINT). A statement is prepared once per
- * connection and kept: of 64, the least recently used goes. So its text should be a constant, or
- * put together from few constants.
+ * gives it its type, so where nothing does, or two places differ: CAST($1 AS BIGINT). A statement
+ * is prepared once per connection and kept: of 64, the least recently used goes. So its text should
+ * be a constant, or put together from few constants.
  *
  * Both databases behave alike, and where they do not, the stricter one sets the rule:
  * - transactions are serializable (those that collide get SQL_SERIALIZATION, see sql_transact());
@@ -30,9 +30,11 @@
  *     INT                      INTEGER                    SMALLINT, INTEGER, BIGINT
  *     TIME                     INTEGER: milliseconds      BIGINT: milliseconds
  *     BOOL                     INTEGER: 0 or 1            BOOLEAN
- *     FLOAT                    REAL, or INTEGER to 2^53   DOUBLE PRECISION, REAL, or integers to
- * 2^53 STRING, EMAIL, URL       TEXT                       TEXT, VARCHAR UUID TEXT TEXT, UUID ENUM
- * TEXT: the name             TEXT: the name RAW                      TEXT: JSON TEXT, JSON, JSONB
+ *     FLOAT                    REAL, INTEGER to 2^53      DOUBLE PRECISION, REAL, integers to 2^53
+ *     STRING, EMAIL, URL       TEXT                       TEXT, VARCHAR
+ *     UUID                     TEXT                       TEXT, UUID
+ *     ENUM                     TEXT: the name             TEXT: the name
+ *     RAW                      TEXT: JSON                 TEXT, JSON, JSONB
  *     (by sql_rows_value())    BLOB                       BYTEA
  *     OBJECT, ARRAY            none: use columns of their own, or RAW
  *
@@ -47,29 +49,31 @@
  * see is the same text for every error of a kind. Outputs are written on success only.
  *
  * After an error of a write outside of a transaction, or of sql_commit(), that is a timeout or
- * ERR_UPSTREAM_UNAVAILABLE, the write is wholly there or wholly absent, and which is unknown (SQLite:
- * absent after sql_commit()). After success it survives the end of the process and the loss of power.
+ * ERR_UPSTREAM_UNAVAILABLE, the write is wholly there or wholly absent, and which is unknown
+ * (SQLite: absent after sql_commit()). After success it survives the end of the process and the
+ * loss of power.
  *
  * Threads: a database may be used by any number of threads, a connection and its rows by one at a
  * time. Every call that takes a ctx may block until the ctx ends (a NULL ctx: for as long as it
  * takes), sql_rows_next() by the ctx of its query; sql_release(), sql_rollback() and
  * sql_rows_close() for at most a few seconds; nothing else waits for the database.
  *
- * SQLite: the log is written ahead (WAL) and synced at each commit, so readers and the writer do not
- * wait for each other, and there is one writer at a time. Writers of one sql_open() queue in order;
- * others are asked again and again within the ctx. Foreign keys are enforced. A new file is readable
- * by its owner alone. Several sql_open() of one file in a process are allowed, as are several
- * processes on one machine; never put the file on a network file system. Rows that stay open keep the
- * log from being shortened. A connection must not be carried over fork().
+ * SQLite: the log is written ahead (WAL) and synced at each commit, so readers and the writer do
+ * not wait for each other, and there is one writer at a time. Writers of one sql_open() queue in
+ * order; others are asked again and again within the ctx. Foreign keys are enforced. A new file is
+ * readable by its owner alone. Several sql_open() of one file in a process are allowed, as are
+ * several processes on one machine; never put the file on a network file system. Rows that stay
+ * open keep the log from being shortened. A connection must not be carried over fork().
  *
- * PostgreSQL (13 and newer): libpq is loaded by the first sql_open() (unless it is linked in, as in a
- * static program), so a service on SQLite does not need it. Every parameter of libpq's URLs is taken, TLS modes and several hosts
- * included. A server that does not answer within 5 s, or the ctx, is ERR_UPSTREAM_UNAVAILABLE; but
- * the look-up of its name, which is libpq's, is not interrupted. When the ctx ends, the server is told
- * to leave the statement (over a connection of its own); who does not hear that within 5 s loses
- * the connection. Rows that are closed early are left in the same way, but in a transaction they are
- * read to their end. NUMERIC is an integer where it is one (sums of BIGINT), else text, as are dates
- * and all other types. LISTEN and COPY are not supported.
+ * PostgreSQL (13 and newer): libpq is loaded by the first sql_open() (unless it is linked in, as in
+ * a static program), so a service on SQLite does not need it. Every parameter of libpq's URLs is
+ * taken, TLS modes and several hosts included. A server that does not answer within 5 s, or the
+ * ctx, is ERR_UPSTREAM_UNAVAILABLE; but the look-up of its name, which is libpq's, is not
+ * interrupted. When the ctx ends, the server is told to leave the statement (over a connection of
+ * its own); who does not hear that within 5 s loses the connection. Rows that are closed early are
+ * left in the same way, but in a transaction they are read to their end. NUMERIC is an integer
+ * where it is one (sums of BIGINT), else text, as are dates and all other types. LISTEN and COPY
+ * are not supported.
  */
 #ifndef SQL_SQL_H
 #define SQL_SQL_H
