@@ -79,7 +79,7 @@ struct err *bus_open(const struct bus_options *options, struct bus **out_bus)
 bool bus_is_connected(struct bus *bus)
 {
     pthread_mutex_lock(&bus->lock);
-    bool is_connected = bus->connection && !bus->is_lost;
+    bool is_connected = bus->is_connected;
     pthread_mutex_unlock(&bus->lock);
     return is_connected;
 }
@@ -87,7 +87,7 @@ bool bus_is_connected(struct bus *bus)
 struct err *bus_check(struct bus *bus)
 {
     pthread_mutex_lock(&bus->lock);
-    struct err *e = bus->connection && !bus->is_lost ? NULL : bus_unavailable(bus);
+    struct err *e = bus->is_connected ? NULL : bus_unavailable(bus);
     pthread_mutex_unlock(&bus->lock);
     return e;
 }
@@ -97,9 +97,9 @@ struct err *bus_wait(struct bus *bus, struct ctx *ctx)
     struct ctx_wait wait;
     ctx_wait_begin(&wait, ctx, &bus->lock, &bus->changed);
     pthread_mutex_lock(&bus->lock);
-    while ((!bus->connection || bus->is_lost) && ctx_wait(&wait))
+    while (!bus->is_connected && ctx_wait(&wait))
         ;
-    bool is_connected = bus->connection && !bus->is_lost;
+    bool is_connected = bus->is_connected;
     pthread_mutex_unlock(&bus->lock);
     ctx_wait_end(&wait);
     return is_connected ? NULL : err_wrap(ctx_check(ctx), "wait for the message bus");

@@ -76,6 +76,7 @@ static void on_closed(natsConnection *connection, void *data)
     struct bus *bus = data;
     pthread_mutex_lock(&bus->lock);
     bus->is_lost = true;
+    bus->is_connected = false;
     LIST_FOREACH (node, &bus->subscriptions) {
         struct bus_subscription *subscription = CONTAINER_OF(node, struct bus_subscription, node);
         if (subscription->lost)
@@ -143,26 +144,24 @@ static natsStatus dial(struct bus *bus, natsConnection **out_connection)
     return status;
 }
 
-/* Connected means that the server knows all subscriptions. */
 static natsStatus attach(struct bus *bus, natsConnection *connection)
 {
     pthread_mutex_lock(&bus->lock);
     natsStatus status = bus_subscribe_all(bus, connection);
+    if (status == NATS_OK)
+        bus->connection = connection; /* a request that comes at once can be answered */
     pthread_mutex_unlock(&bus->lock);
     if (status == NATS_OK)
         status = natsConnection_FlushTimeout(connection, FLUSH_MS);
     if (status != NATS_OK)
         return status;
     pthread_mutex_lock(&bus->lock);
-    status = bus_subscribe_all(bus, connection); /* those that were added meanwhile */
-    if (status == NATS_OK && !bus->is_lost) {
-        bus->connection = connection;
-        bus->streams_are_due = bus->stream_count > 0;
-        bus->streams_failed = false;
-        pthread_cond_broadcast(&bus->changed);
-    }
+    bus->is_connected = !bus->is_lost;
+    bus->streams_are_due = bus->stream_count > 0;
+    bus->streams_failed = false;
+    pthread_cond_broadcast(&bus->changed);
     pthread_mutex_unlock(&bus->lock);
-    return status;
+    return NATS_OK;
 }
 
 static void hold(struct bus *bus)

@@ -71,9 +71,10 @@ struct bus {
 
     pthread_mutex_t lock;
     pthread_cond_t changed;     /* any of the below */
-    natsConnection *connection; /* NULL: not connected */
-    size_t senders;             /* threads inside a call on it */
+    natsConnection *connection; /* NULL: there is none */
+    bool is_connected;          /* there is one, and the server knows all subscriptions */
     bool is_lost;               /* nats.c has closed the present connection */
+    size_t senders;             /* threads inside a call on it */
     bool is_stopping;
     char reason[256]; /* why it is not connected */
     struct list_node subscriptions;
@@ -90,7 +91,7 @@ struct bus {
 
     /* serve.c; lock */
     struct pool *pool;       /* NULL: nothing is served */
-    struct list_node served; /* struct bus_served */
+    struct list_node served; /* struct served */
     size_t handlers;         /* requests taken and not yet finished */
 
     /* consumer.c; lock */

@@ -48,6 +48,7 @@ static struct err *call(struct bus *bus, struct ctx *ctx, const struct bus_outgo
 struct err *bus_js_call(struct bus *bus, struct ctx *ctx, const char *subject,
                         const struct buf *body, struct json_doc **out_doc, int64_t *out_code)
 {
+    *out_code = 0;
     char full[BUS_SUBJECT_TEXT];
     if (snprintf(full, sizeof(full), "$JS.API.%s", subject) >= (int)sizeof(full))
         return err_new(&BUS_FAILED, "the names of stream and consumer are too long: %s", subject);

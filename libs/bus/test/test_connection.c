@@ -172,8 +172,7 @@ static void test_metrics(void **state)
     static const char *const lines[] = {
         "bus_connected 0\n",
         "bus_request_duration_seconds_count{code=\"ok\",subject=\"test.echo\"} 1\n",
-        "bus_request_duration_seconds_count{code=\"upstream_unavailable\","
-        "subject=\"nobody.listens\"} 1\n",
+        "_count{code=\"upstream_unavailable\",subject=\"nobody.listens\"} 1\n",
         "bus_handler_duration_seconds_count{subject=\"test.echo\"} 1\n",
         "bus_requests_refused_total{subject=\"test.echo\"} 0\n",
     };

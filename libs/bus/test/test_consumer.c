@@ -422,6 +422,21 @@ static void test_drain_finishes_the_event_at_hand(void **state)
     assert_int_equal(gate_count(&record.gate), 1);
 }
 
+/* By an operator: it is made anew, and what was handled already is not handled again. */
+static void test_consumer_is_deleted(void **state)
+{
+    (void)state;
+    struct bus_consumer *consumer = consume(&durable, &record);
+    publish(1, 3);
+    gate_await(&record.gate, 3);
+    int64_t code;
+    expect_ok(bus_js_call(bus, NULL, "CONSUMER.DELETE.THINGS.reader", NULL, NULL, &code));
+    publish(4, 5);
+    gate_await(&record.gate, 5);
+    bus_consumer_stop(consumer);
+    expect_seen(&record, 1, 5);
+}
+
 static void test_consumer_without_a_server_stops(void **state)
 {
     (void)state;
@@ -455,6 +470,7 @@ int main(void)
         CASE(test_replicas_share_a_durable),
         CASE(test_stopped_consumer_gives_back),
         CASE(test_drain_finishes_the_event_at_hand),
+        CASE(test_consumer_is_deleted),
         CASE(test_consumer_without_a_server_stops),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -135,12 +135,22 @@ static void test_declared_stream_comes_by_itself(void **state)
     assert_int_equal(look_up("state", "messages"), 1);
 }
 
+static void await_failed_stream(void)
+{
+    for (bool has_failed = false; !has_failed; err_free(ctx_sleep(NULL, 2))) {
+        pthread_mutex_lock(&bus->lock);
+        has_failed = bus->streams_failed;
+        pthread_mutex_unlock(&bus->lock);
+    }
+}
+
 static void test_declared_stream_that_is_refused_at_first(void **state)
 {
     (void)state;
     send_to_api("STREAM.CREATE.IN_THE_WAY", "{\"name\":\"IN_THE_WAY\",\"subjects\":[\"things.>\"],"
                                             "\"storage\":\"memory\"}");
     expect_ok(bus_declare_stream(bus, &stream));
+    await_failed_stream();
     send_to_api("STREAM.DELETE.IN_THE_WAY", "");
     publish_until_stored();
     assert_int_equal(look_up("state", "messages"), 1);

@@ -69,7 +69,8 @@ struct err *bus_wait(struct bus *bus, struct ctx *ctx) MUST_CHECK;
  * bus_close().
  */
 struct err *bus_drain(struct bus *bus, int64_t timeout_ms) MUST_CHECK;
-/* Consumers are stopped before. Cancels the handlers that still run and waits for them. */
+/* Consumers are stopped before. Cancels the handlers that still run and waits for them, and for an
+ * attempt to connect that is under way: 2 s for each server, or what looking up its name takes. */
 void bus_close(struct bus *bus);
 DEFINE_CLEANUP(struct bus *, bus_close);
 
