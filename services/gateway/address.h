@@ -1,6 +1,6 @@
 /*
- * Socket addresses: parsing, printing, networks. Pure, but for address_listen() and
- * address_resolve().
+ * Socket addresses: parsing, printing, networks; and what is done to sockets. Pure, but for
+ * address_resolve(), address_listen() and the socket functions.
  */
 #ifndef GATEWAY_ADDRESS_H
 #define GATEWAY_ADDRESS_H
@@ -47,5 +47,9 @@ bool network_has(const struct network *network, const union address *address);
 
 /* A listening socket with SO_REUSEPORT, not blocking; ":port" listens on IPv6 and IPv4 alike. */
 struct err *address_listen(const char *text, int *out_fd) MUST_CHECK;
+/* close() will send a reset, and drop what the peer has not taken. */
+void socket_reset_on_close(int fd);
+/* Small pieces are sent at once. */
+void socket_no_delay(int fd);
 
 #endif

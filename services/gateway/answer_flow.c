@@ -20,12 +20,13 @@ static void give_connection_back(struct exchange *ex)
         return;
     bool is_clean = ex->request_flow == REQUEST_SENT && ex->response.keep_alive &&
                     ex->answer->start == ex->answer->end;
-    if (ex->request_flow == REQUEST_FLOWING)
+    bool is_read = ex->request_flow == REQUEST_SENT;
+    if (!is_read)
         ex->request_flow = REQUEST_CUT; /* answered before it was read to the end */
     if (is_clean)
         upstream_release(conn);
     else
-        upstream_discard(conn);
+        upstream_discard(conn, !is_read);
 }
 
 /* --- reading --- */

@@ -1,7 +1,6 @@
 #include "client.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -38,13 +37,12 @@ static void time_idle(struct client *client)
 
 void client_new(struct worker *worker, int fd, const union address *peer)
 {
-    const int on = 1;
     struct client *client = calloc(1, sizeof(*client));
     if (!client) {
         close(fd);
         return;
     }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    socket_no_delay(fd);
     client->source = (struct loop_source){.fd = fd, .events = LOOP_READ, .ready = client_ready};
     _cleanup_(err_free) struct err *e = loop_watch(worker->loop, &client->source);
     if (e) {
@@ -91,10 +89,8 @@ void client_close(struct client *client, bool with_reset)
     list_remove(&client->node);
     loop_clear_timer(&client->timer);
     loop_unwatch(&client->source);
-    if (with_reset) {
-        const struct linger none = {.l_onoff = 1};
-        setsockopt(client->source.fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
-    }
+    if (with_reset)
+        socket_reset_on_close(client->source.fd);
     close(client->source.fd);
     worker->clients--;
     stat_add(&worker->stats.clients, -1);

@@ -155,7 +155,7 @@ void upstream_acquire(struct upstream *upstream, struct upstream_user *user, boo
 void upstream_abandon(struct upstream *upstream, struct upstream_user *user)
 {
     if (user->conn)
-        upstream_discard(user->conn);
+        upstream_discard(user->conn, true);
     else if (!list_is_empty(&user->node))
         leave_queue(upstream, user);
 }
@@ -165,7 +165,7 @@ void upstream_release(struct upstream_conn *conn)
     struct upstream *upstream = conn->upstream;
     if (upstream->is_retired || conn->server->is_retired ||
         upstream->connections > upstream->max_connections) {
-        upstream_discard(conn);
+        upstream_discard(conn, false);
         return;
     }
     conn->state = CONN_IDLE;
@@ -181,9 +181,11 @@ void upstream_release(struct upstream_conn *conn)
         upstream_serve_waiting(upstream);
 }
 
-void upstream_discard(struct upstream_conn *conn)
+void upstream_discard(struct upstream_conn *conn, bool with_reset)
 {
     struct upstream *upstream = upstream_ref(conn->upstream);
+    if (with_reset)
+        socket_reset_on_close(conn->source.fd);
     upstream_close(conn);
     if (upstream->waiting_count > 0)
         upstream_serve_waiting(upstream);

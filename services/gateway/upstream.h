@@ -86,12 +86,14 @@ void upstream_retire(struct upstream *upstream);
 
 /* fresh: not one that was kept alive. */
 void upstream_acquire(struct upstream *upstream, struct upstream_user *user, bool fresh);
-/* Leaves the queue, or discards the connection, finished or not. Fine when the user has neither. */
+/* Leaves the queue, or discards the connection, finished or not, with a reset. Fine when the user has
+ * neither. */
 void upstream_abandon(struct upstream *upstream, struct upstream_user *user);
 /* Gives it back for the next user. */
 void upstream_release(struct upstream_conn *conn);
-/* Closes it: another request could not follow on it. */
-void upstream_discard(struct upstream_conn *conn);
+/* Closes it: another request could not follow on it. with_reset: the upstream is told at once, even
+ * if it does not read what has been sent so far. */
+void upstream_discard(struct upstream_conn *conn, bool with_reset);
 /* The user's expired() is called unless this is called again within timeout_ms. */
 void upstream_expect(struct upstream_conn *conn, int64_t timeout_ms);
 

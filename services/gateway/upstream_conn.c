@@ -2,7 +2,6 @@
 #include "upstream_internal.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -81,7 +80,7 @@ static void conn_ready(struct loop_source *source, unsigned events)
     else if (conn->state == CONN_CONNECTING)
         finish_connect(conn);
     else /* idle: the peer closes it, or speaks unasked */
-        upstream_discard(conn);
+        upstream_discard(conn, false);
 }
 
 static void conn_expired(struct loop_timer *timer)
@@ -92,17 +91,16 @@ static void conn_expired(struct loop_timer *timer)
     else if (conn->state == CONN_CONNECTING)
         fail_connect(conn, &ERR_UPSTREAM_TIMEOUT, "the upstream did not accept the connection");
     else
-        upstream_discard(conn);
+        upstream_discard(conn, false);
 }
 
 /* A socket on its way to the server; -1 on failure. */
 static int start_connect(const union address *address)
 {
-    const int on = 1;
     int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    socket_no_delay(fd);
     if (connect(fd, &address->any, address_len(address)) == 0 || errno == EINPROGRESS)
         return fd;
     close(fd);

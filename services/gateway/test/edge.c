@@ -64,7 +64,7 @@ bool origin_read(struct origin *origin, int fd, enum before before)
     size_t len = 0;
     bool is_done = before == NOTHING;
     while (!is_done) {
-        ssize_t got = recv(fd, text + len, sizeof(text) - len, 0);
+        ssize_t got = recv(fd, text + len, sizeof(text) - 1 - len, 0);
         if (got <= 0)
             return false;
         len += (size_t)got;
@@ -130,7 +130,10 @@ static void *serve_connection(void *data)
     struct served served = *(struct served *)data;
     struct origin *origin = served.origin;
     free(data);
-    (origin->serve ? origin->serve : play)(origin, served.fd);
+    pthread_mutex_lock(&origin->lock);
+    void (*serve)(struct origin *, int) = origin->serve ? origin->serve : play;
+    pthread_mutex_unlock(&origin->lock);
+    serve(origin, served.fd);
     pthread_mutex_lock(&origin->lock);
     set_fd(origin, served.fd, -1);
     close(served.fd);
