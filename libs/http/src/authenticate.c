@@ -36,7 +36,7 @@ static struct err *find_token(const struct http_req *req, struct str *out_token)
 static struct err *check_token(struct http_req *req)
 {
     const struct http_authenticator *authenticator = req->server->options.authenticator;
-    struct str token;
+    struct str token = {0};
     TRY(find_token(req, &token));
     if (!authenticator)
         return err_new(&ERR_INTERNAL, "there is no authenticator");

@@ -9,10 +9,10 @@
 /* --- query --- */
 
 struct pair {
-    char *name, *value;
+    const char *name, *value;
 };
 
-static struct err *decode(struct arena *arena, const char *text, size_t len, char **out_text)
+static struct err *decode(struct arena *arena, const char *text, size_t len, const char **out_text)
 {
     char *decoded = arena_alloc(arena, len + 1);
     if (!decoded)
@@ -48,7 +48,7 @@ static struct err *bind_query(struct http_req *req, const struct model *model)
     uint64_t seen = 0;
     const char *rest = req->query_text ? req->query_text : "";
     while (*rest != '\0') {
-        struct pair pair;
+        struct pair pair = {"", ""};
         TRY(next_pair(&req->arena, &rest, &pair));
         if (pair.name[0] == '\0' && pair.value[0] == '\0')
             continue;

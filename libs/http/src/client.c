@@ -81,6 +81,12 @@ void http_answer_deinit(struct http_answer *answer)
     *answer = (struct http_answer){0};
 }
 
+void http_answer_move(struct http_answer *from, struct http_answer *out_to)
+{
+    *out_to = *from;
+    *from = (struct http_answer){0};
+}
+
 const char *http_answer_header(const struct http_answer *answer, const char *name)
 {
     for (size_t i = 0; i < answer->header_count; i++)
@@ -285,7 +291,7 @@ static struct err *read_head(struct reading *reading, bool is_head, struct arena
             return err_new(&ERR_UPSTREAM_UNAVAILABLE,
                            "the answer's header section has more than %zu bytes", WIRE_HEAD_MAX);
         if (size == 0) {
-            bool is_end;
+            bool is_end = false;
             TRY(read_more(reading, &is_end));
             if (is_end)
                 return cut_short();
@@ -332,7 +338,7 @@ static struct err *read_chunks(struct reading *reading, struct buf *body)
         TRY(http_wire_chunks(&chunks, &reading->in, body));
         if (chunks.place == WIRE_END)
             return NULL;
-        bool is_end;
+        bool is_end = false;
         TRY(read_more(reading, &is_end));
         if (is_end)
             return cut_short();
@@ -386,8 +392,7 @@ static struct err *read_answer(struct http_client *client, struct reading *readi
     if (!answer.body)
         return err_oom();
     *out_keep = head.keep_alive && reading->in.len == 0;
-    *out_answer = answer;
-    answer = (struct http_answer){0};
+    http_answer_move(&answer, out_answer);
     return NULL;
 }
 

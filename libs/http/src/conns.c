@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -44,28 +43,20 @@ struct http_conns {
 
 /* --- sockets --- */
 
-static int port_of(const struct sockaddr_storage *address)
-{
-    if (address->ss_family == AF_INET)
-        return ntohs(((const struct sockaddr_in *)address)->sin_port);
-    if (address->ss_family == AF_INET6)
-        return ntohs(((const struct sockaddr_in6 *)address)->sin6_port);
-    return -1;
-}
-
 /* Whether fd is a connection that came in at this port, and from where. */
 static bool is_accepted(int fd, int port, char peer[static 64], int *out_peer_port)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t len = sizeof(address);
     if (getpeername(fd, (struct sockaddr *)&address, &len) != 0)
         return false;
-    *out_peer_port = port_of(&address);
+    *out_peer_port = http_socket_port(&address);
     if (*out_peer_port < 0 ||
         getnameinfo((struct sockaddr *)&address, len, peer, 64, NULL, 0, NI_NUMERICHOST) != 0)
         return false;
     len = sizeof(address);
-    return getsockname(fd, (struct sockaddr *)&address, &len) == 0 && port_of(&address) == port;
+    return getsockname(fd, (struct sockaddr *)&address, &len) == 0 &&
+           http_socket_port(&address) == port;
 }
 
 static int find_socket(const struct http_conn *conn)

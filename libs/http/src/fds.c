@@ -1,6 +1,7 @@
 #include "fds.h"
 
 #include <limits.h>
+#include <netinet/in.h>
 
 #include <base/str.h>
 
@@ -24,4 +25,13 @@ void http_fds_close(DIR *fds)
 {
     if (fds)
         closedir(fds);
+}
+
+int http_socket_port(const struct sockaddr_storage *address)
+{
+    if (address->ss_family == AF_INET)
+        return ntohs(((const struct sockaddr_in *)address)->sin_port);
+    if (address->ss_family == AF_INET6)
+        return ntohs(((const struct sockaddr_in6 *)address)->sin6_port);
+    return -1;
 }

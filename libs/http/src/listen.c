@@ -112,22 +112,16 @@ static bool is_same_address(const struct sockaddr_storage *a, const struct socka
                   &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
 }
 
-static int port_of(const struct sockaddr_storage *address)
-{
-    return ntohs(address->ss_family == AF_INET ? ((const struct sockaddr_in *)address)->sin_port
-                                               : ((const struct sockaddr_in6 *)address)->sin6_port);
-}
-
 static bool listens_at(int fd, const struct sockaddr_storage *wanted, int port)
 {
     int is_listening = 0;
     socklen_t len = sizeof(is_listening);
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &len) != 0 || !is_listening)
         return false;
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     len = sizeof(address);
     return getsockname(fd, (struct sockaddr *)&address, &len) == 0 &&
-           is_same_address(&address, wanted) && port_of(&address) == port;
+           is_same_address(&address, wanted) && http_socket_port(&address) == port;
 }
 
 struct listener http_listener_find(const struct listen_address *address, int port)

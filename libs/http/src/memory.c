@@ -100,8 +100,7 @@ static struct err *read_answer(struct buf *bytes, bool is_head, struct http_answ
     if (!answer.body)
         return err_oom();
     http_answer_deinit(out_answer);
-    *out_answer = answer;
-    answer = (struct http_answer){0};
+    http_answer_move(&answer, out_answer);
     return NULL;
 }
 

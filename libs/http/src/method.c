@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "exchange.h"
@@ -32,14 +33,9 @@ const char *http_allow_text(struct arena *arena, unsigned methods)
     for (size_t i = 0; i < ARRAY_LEN(sorted); i++) {
         if (!(methods & 1U << sorted[i]))
             continue;
-        const char *name = names[sorted[i]];
-        size_t len = strlen(name);
-        if (used > 0) {
-            memcpy(text + used, ", ", 2);
-            used += 2;
-        }
-        memcpy(text + used, name, len);
-        used += len;
+        int added = snprintf(text + used, sizeof(text) - used, "%s%s", used > 0 ? ", " : "",
+                             names[sorted[i]]);
+        used += (size_t)added;
     }
     return arena_strndup(arena, text, used);
 }

@@ -95,13 +95,13 @@ static struct err *collect_routes(struct document *doc)
     size_t count = 0;
     for (const struct route_table *table = tables; table && table->count > 0; table++)
         count += table->count;
-    doc->routes = arena_calloc(&doc->arena, count, sizeof(doc->routes[0]));
+    doc->routes = arena_calloc(&doc->arena, count, sizeof(struct route *));
     if (!doc->routes)
         return err_oom();
     for (const struct route_table *table = tables; table && table->count > 0; table++)
         for (size_t i = 0; i < table->count; i++)
             doc->routes[doc->route_count++] = &table->routes[i];
-    qsort(doc->routes, doc->route_count, sizeof(doc->routes[0]), compare_routes);
+    qsort(doc->routes, doc->route_count, sizeof(struct route *), compare_routes);
     return NULL;
 }
 
@@ -326,7 +326,7 @@ static void collect_kinds(const struct document *doc, const struct route *route,
     if (doc->server->rates)
         add_kind(kinds, &ERR_RATE_LIMITED);
     add_kind(kinds, &ERR_INTERNAL);
-    qsort(kinds->items, kinds->count, sizeof(kinds->items[0]), compare_kinds);
+    qsort(kinds->items, kinds->count, sizeof(struct err_kind *), compare_kinds);
 }
 
 static void write_problem_content(struct document *doc)

@@ -49,7 +49,7 @@ static struct err *check_headers(const struct strict_request *request, const cha
 
 struct err *http_strict_check(const struct strict_request *request, size_t *out_size)
 {
-    const char *line;
+    const char *line = request->method;
     TRY(check_line(request, &line));
     bool has_headers = request->header_count > 0;
     TRY(check_headers(request, &line));

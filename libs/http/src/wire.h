@@ -39,6 +39,9 @@ size_t http_wire_head_size(const char *bytes, size_t len);
 struct err *http_wire_head_parse(const char *bytes, size_t len, bool is_bodiless,
                                  struct arena *arena, struct wire_head *out_head) MUST_CHECK;
 
+/* Ownership goes to *out_to, whose former content is not looked at. */
+void http_answer_move(struct http_answer *from, struct http_answer *out_to);
+
 enum wire_place { WIRE_SIZE_LINE, WIRE_DATA, WIRE_DATA_END, WIRE_TRAILER, WIRE_END };
 struct wire_chunks {
     enum wire_place place;

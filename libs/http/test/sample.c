@@ -45,7 +45,7 @@ static struct err *find_item(const char *id, struct item *out)
 
 static struct err *read_item(struct http_req *req, struct http_res *res)
 {
-    struct item item;
+    struct item item = {0};
     bool is_done = false;
     TRY(find_item(http_param(req, "id"), &item));
     TRY(http_etag(req, res, item.size, &is_done));
@@ -54,7 +54,7 @@ static struct err *read_item(struct http_req *req, struct http_res *res)
 
 static struct err *patch_item(struct http_req *req, struct http_res *res)
 {
-    struct item item;
+    struct item item = {0};
     TRY(find_item(http_param(req, "id"), &item));
     TRY(http_if_match(req, item.size));
     TRY(http_merge(req, &item));

@@ -45,8 +45,7 @@ static void test_mistakes(void **state)
     static const char *const expected[] = {
         "/a: it does not say who is allowed",
         "/b: it has no handler",
-        "/c: its method is not one that a row can have; /c: its method is not one that a row can "
-        "have; /c: its method is not one that a row can have",
+        "/c: its method is not one that a row can have; /c: its method is not one",
         "/d: it needs an authenticator",
         "/e: a GET takes no body",
         "/f: it has both .in and .takes",
@@ -188,77 +187,79 @@ static void test_chain(void **state)
         "Access-Control-Request-Method", "PATCH"                                                   \
     }
 
+static const char *const some[] = {"https://a.example", "https://b.example", NULL};
+static const char *const any[] = {"*", NULL};
+
+static const struct {
+    const char *name;
+    const char *const *origins;
+    enum http_method method;
+    struct http_header_pair headers[3];
+    int status;
+    const char *origin, *vary, *methods;
+} cors_rows[] = {
+    {"no origin", some, GET, {{0}}, 200, NULL, "Origin", NULL},
+    {"allowed",
+     some,
+     GET,
+     {{"Origin", "https://b.example"}},
+     200,
+     "https://b.example",
+     "Origin",
+     NULL},
+    {"not allowed", some, GET, {{"Origin", "https://c.example"}}, 200, NULL, "Origin", NULL},
+    {"another case", some, GET, {{"Origin", "https://B.example"}}, 200, NULL, "Origin", NULL},
+    {"any", any, GET, {{"Origin", "https://c.example"}}, 200, "*", NULL, NULL},
+    {"preflight",
+     some,
+     OPTIONS,
+     {{"Origin", "https://a.example"}, PREFLIGHT},
+     204,
+     "https://a.example",
+     "Origin",
+     "DELETE, GET, HEAD, OPTIONS, PATCH"},
+    {"preflight not allowed",
+     some,
+     OPTIONS,
+     {{"Origin", "https://c.example"}, PREFLIGHT},
+     204,
+     NULL,
+     "Origin",
+     NULL},
+    {"plain OPTIONS",
+     some,
+     OPTIONS,
+     {{"Origin", "https://a.example"}},
+     204,
+     "https://a.example",
+     "Origin",
+     NULL},
+};
+
 static void test_cors(void **state)
 {
     (void)state;
-    static const char *const some[] = {"https://a.example", "https://b.example", NULL};
-    static const char *const any[] = {"*", NULL};
-    static const struct {
-        const char *name;
-        const char *const *origins;
-        enum http_method method;
-        struct http_header_pair headers[3];
-        int status;
-        const char *origin, *vary, *methods;
-    } rows[] = {
-        {"no origin", some, GET, {{0}}, 200, NULL, "Origin", NULL},
-        {"allowed",
-         some,
-         GET,
-         {{"Origin", "https://b.example"}},
-         200,
-         "https://b.example",
-         "Origin",
-         NULL},
-        {"not allowed", some, GET, {{"Origin", "https://c.example"}}, 200, NULL, "Origin", NULL},
-        {"another case", some, GET, {{"Origin", "https://B.example"}}, 200, NULL, "Origin", NULL},
-        {"any", any, GET, {{"Origin", "https://c.example"}}, 200, "*", NULL, NULL},
-        {"preflight",
-         some,
-         OPTIONS,
-         {{"Origin", "https://a.example"}, PREFLIGHT},
-         204,
-         "https://a.example",
-         "Origin",
-         "DELETE, GET, HEAD, OPTIONS, PATCH"},
-        {"preflight not allowed",
-         some,
-         OPTIONS,
-         {{"Origin", "https://c.example"}, PREFLIGHT},
-         204,
-         NULL,
-         "Origin",
-         NULL},
-        {"plain OPTIONS",
-         some,
-         OPTIONS,
-         {{"Origin", "https://a.example"}},
-         204,
-         "https://a.example",
-         "Origin",
-         NULL},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(cors_rows); i++) {
         _cleanup_(http_answer_deinit) struct http_answer answer = {0};
         struct http_server_options options = sample_options();
-        options.cors = &(struct http_cors){.origins = rows[i].origins, .max_age_s = 600};
+        options.cors = &(struct http_cors){.origins = cors_rows[i].origins, .max_age_s = 600};
         struct http_server *server = start_with(&options);
-        CHECK(rows[i].name,
-              !http_test_call(server, rows[i].method, "/items/1", rows[i].headers, NULL, &answer));
-        CHECK_INT(rows[i].name, answer.status, rows[i].status);
+        CHECK(cors_rows[i].name, !http_test_call(server, cors_rows[i].method, "/items/1",
+                                                 cors_rows[i].headers, NULL, &answer));
+        CHECK_INT(cors_rows[i].name, answer.status, cors_rows[i].status);
         const struct {
             const char *header, *value;
-        } expected[] = {{"Access-Control-Allow-Origin", rows[i].origin},
-                        {"Vary", rows[i].vary},
-                        {"Access-Control-Allow-Methods", rows[i].methods},
-                        {"Access-Control-Max-Age", rows[i].methods ? "600" : NULL},
+        } expected[] = {{"Access-Control-Allow-Origin", cors_rows[i].origin},
+                        {"Vary", cors_rows[i].vary},
+                        {"Access-Control-Allow-Methods", cors_rows[i].methods},
+                        {"Access-Control-Max-Age", cors_rows[i].methods ? "600" : NULL},
                         {"Access-Control-Allow-Credentials", NULL}};
         for (size_t h = 0; h < ARRAY_LEN(expected); h++) {
             const char *value = http_answer_header(&answer, expected[h].header);
             if (expected[h].value)
-                CHECK_STR(rows[i].name, value, expected[h].value);
+                CHECK_STR(cors_rows[i].name, value, expected[h].value);
             else
-                CHECK(rows[i].name, !value);
+                CHECK(cors_rows[i].name, !value);
         }
         http_server_stop(server, 0);
     }

@@ -57,85 +57,83 @@ static void check_refused(struct http_server *server, const char *name, const ch
     CHECK(name, !strstr(answer.data, "}HTTP/1.1 "));
 }
 
-static void test_refused(void **state)
-{
-    static const struct {
-        const char *name, *text;
-        int status;
-        const char *code;
-    } rows[] = {
-        {"garbage", "\x16\x03\x01\x02 not HTTP\r\n\r\n", 400, "bad_request"},
-        {"one byte", "\x01", 400, "bad_request"},
-        {"no version", "GET /\r\n\r\n", 400, "bad_request"},
-        {"HTTP/0.9", "GET / HTTP/0.9\r\n\r\n", 505, "http_version_not_supported"},
-        {"HTTP/2", "GET / HTTP/2.0\r\n\r\n", 505, "http_version_not_supported"},
-        {"other protocol", "GET / HTPP/1.1\r\n\r\n", 400, "bad_request"},
-        {"method", "BREW /items HTTP/1.1\r\n" HOST END, 405, "method_not_allowed"},
-        {"method nowhere", "BREW /nowhere?a HTTP/1.1\r\n" HOST END, 404, "route_not_found"},
-        {"method in lower case", "get /items HTTP/1.1\r\n" HOST END, 405, "method_not_allowed"},
-        {"TRACE", "TRACE /items HTTP/1.1\r\n" HOST END, 405, "method_not_allowed"},
-        {"empty lines first", "\r\n\r\nGET /public HTTP/1.1\r\n" HOST END, 400, "bad_request"},
-        {"an empty line first", "\r\nGET /public HTTP/1.1\r\n" HOST END, 400, "bad_request"},
-        {"bare LF", "GET /public HTTP/1.1\n" HOST "\n", 400, "bad_request"},
-        {"bare LF in a header", "GET /public HTTP/1.1\r\nHost: x\nA: b\r\n\r\n", 400,
-         "bad_request"},
-        {"bare CR", "GET /public HTTP/1.1\r\nHost: x\rA: b\r\n\r\n", 400, "bad_request"},
-        {"folded", "GET /public HTTP/1.1\r\nHost: x\r\n y\r\n\r\n", 400, "bad_request"},
-        {"space before the colon", "GET /public HTTP/1.1\r\nHost : x\r\n\r\n", 400, "bad_request"},
-        {"no colon", "GET /public HTTP/1.1\r\nHost: x\r\nA\r\n\r\n", 400, "bad_request"},
-        {"no name", "GET /public HTTP/1.1\r\nHost: x\r\n: a\r\n\r\n", 400, "bad_request"},
-        {"odd name", "GET /public HTTP/1.1\r\nHost: x\r\nA[]: a\r\n\r\n", 400, "bad_request"},
-        {"control character", "GET /public HTTP/1.1\r\nHost: x\x02\r\n\r\n", 400, "bad_request"},
-        {"two spaces", "GET  /public HTTP/1.1\r\n" HOST END, 400, "bad_request"},
-        {"no Host", "GET /public HTTP/1.1\r\n\r\n", 400, "bad_request"},
-        {"two Hosts", "GET /public HTTP/1.1\r\n" HOST HOST END, 400, "bad_request"},
-        {"not a path", "GET public HTTP/1.1\r\n" HOST END, 400, "bad_request"},
-        {"not ASCII", "GET /caf\xc3\xa9 HTTP/1.1\r\n" HOST END, 400, "bad_request"},
-        {"both lengths",
-         "POST /echo HTTP/1.1\r\n" HOST
-         "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-         400, "bad_request"},
-        {"length twice",
-         "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1\r\nContent-Length: 1\r\n\r\na", 400,
-         "bad_request"},
-        {"length list", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1, 1\r\n\r\na", 400,
-         "bad_request"},
-        {"signed length", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: +1\r\n\r\na", 400,
-         "bad_request"},
-        {"negative length", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: -1\r\n\r\na", 400,
-         "bad_request"},
-        {"no length", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: x\r\n\r\na", 400,
-         "bad_request"},
-        {"coding", "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip\r\n\r\n", 400,
-         "bad_request"},
-        {"coding list", "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n",
-         400, "bad_request"},
-        {"identity", "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: identity\r\n\r\n", 400,
-         "bad_request"},
-        {"coding twice",
-         "POST /echo HTTP/1.1\r\n" HOST
-         "Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n",
-         400, "bad_request"},
-        {"chunks in 1.0", "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
-         "bad_request"},
+static const struct {
+    const char *name, *text;
+    int status;
+    const char *code;
+} refused[] = {
+    {"garbage", "\x16\x03\x01\x02 not HTTP\r\n\r\n", 400, "bad_request"},
+    {"one byte", "\x01", 400, "bad_request"},
+    {"no version", "GET /\r\n\r\n", 400, "bad_request"},
+    {"HTTP/0.9", "GET / HTTP/0.9\r\n\r\n", 505, "http_version_not_supported"},
+    {"HTTP/2", "GET / HTTP/2.0\r\n\r\n", 505, "http_version_not_supported"},
+    {"other protocol", "GET / HTPP/1.1\r\n\r\n", 400, "bad_request"},
+    {"method", "BREW /items HTTP/1.1\r\n" HOST END, 405, "method_not_allowed"},
+    {"method nowhere", "BREW /nowhere?a HTTP/1.1\r\n" HOST END, 404, "route_not_found"},
+    {"method in lower case", "get /items HTTP/1.1\r\n" HOST END, 405, "method_not_allowed"},
+    {"TRACE", "TRACE /items HTTP/1.1\r\n" HOST END, 405, "method_not_allowed"},
+    {"empty lines first", "\r\n\r\nGET /public HTTP/1.1\r\n" HOST END, 400, "bad_request"},
+    {"an empty line first", "\r\nGET /public HTTP/1.1\r\n" HOST END, 400, "bad_request"},
+    {"bare LF", "GET /public HTTP/1.1\n" HOST "\n", 400, "bad_request"},
+    {"bare LF in a header", "GET /public HTTP/1.1\r\nHost: x\nA: b\r\n\r\n", 400, "bad_request"},
+    {"bare CR", "GET /public HTTP/1.1\r\nHost: x\rA: b\r\n\r\n", 400, "bad_request"},
+    {"folded", "GET /public HTTP/1.1\r\nHost: x\r\n y\r\n\r\n", 400, "bad_request"},
+    {"space before the colon", "GET /public HTTP/1.1\r\nHost : x\r\n\r\n", 400, "bad_request"},
+    {"no colon", "GET /public HTTP/1.1\r\nHost: x\r\nA\r\n\r\n", 400, "bad_request"},
+    {"no name", "GET /public HTTP/1.1\r\nHost: x\r\n: a\r\n\r\n", 400, "bad_request"},
+    {"odd name", "GET /public HTTP/1.1\r\nHost: x\r\nA[]: a\r\n\r\n", 400, "bad_request"},
+    {"control character", "GET /public HTTP/1.1\r\nHost: x\x02\r\n\r\n", 400, "bad_request"},
+    {"two spaces", "GET  /public HTTP/1.1\r\n" HOST END, 400, "bad_request"},
+    {"no Host", "GET /public HTTP/1.1\r\n\r\n", 400, "bad_request"},
+    {"two Hosts", "GET /public HTTP/1.1\r\n" HOST HOST END, 400, "bad_request"},
+    {"not a path", "GET public HTTP/1.1\r\n" HOST END, 400, "bad_request"},
+    {"not ASCII", "GET /caf\xc3\xa9 HTTP/1.1\r\n" HOST END, 400, "bad_request"},
+    {"both lengths",
+     "POST /echo HTTP/1.1\r\n" HOST
+     "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+     400, "bad_request"},
+    {"length twice",
+     "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1\r\nContent-Length: 1\r\n\r\na", 400,
+     "bad_request"},
+    {"length list", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1, 1\r\n\r\na", 400,
+     "bad_request"},
+    {"signed length", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: +1\r\n\r\na", 400,
+     "bad_request"},
+    {"negative length", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: -1\r\n\r\na", 400,
+     "bad_request"},
+    {"no length", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: x\r\n\r\na", 400, "bad_request"},
+    {"coding", "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip\r\n\r\n", 400,
+     "bad_request"},
+    {"coding list", "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n", 400,
+     "bad_request"},
+    {"identity", "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: identity\r\n\r\n", 400,
+     "bad_request"},
+    {"coding twice",
+     "POST /echo HTTP/1.1\r\n" HOST
+     "Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n",
+     400, "bad_request"},
+    {"chunks in 1.0", "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
+     "bad_request"},
 #define CHUNKED                                                                                    \
     "POST /echo HTTP/1.1\r\n" HOST "Content-Type: text/plain\r\nTransfer-Encoding: "               \
     "chunked\r\n\r\n"
-        {"chunk size", CHUNKED "x\r\na\r\n0\r\n\r\n", 400, "bad_request"},
-        {"empty chunk size", CHUNKED "\r\na\r\n0\r\n\r\n", 400, "bad_request"},
-        {"chunk too long", CHUNKED "1\r\nab\r\n0\r\n\r\n", 400, "bad_request"},
-        {"huge chunk", CHUNKED "ffffffffffffffff\r\na\r\n0\r\n\r\n", 400, "bad_request"},
-        {"length too large",
-         "POST /echo HTTP/1.1\r\n" HOST
-         "Content-Type: text/plain\r\nContent-Length: 1048577\r\n\r\n",
-         413, "body_too_large"},
-        {"length absurd",
-         "POST /echo HTTP/1.1\r\n" HOST
-         "Content-Type: text/plain\r\nContent-Length: 9223372036854775807\r\n\r\n",
-         413, "body_too_large"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        check_refused(*state, rows[i].name, rows[i].text, rows[i].status, rows[i].code);
+    {"chunk size", CHUNKED "x\r\na\r\n0\r\n\r\n", 400, "bad_request"},
+    {"empty chunk size", CHUNKED "\r\na\r\n0\r\n\r\n", 400, "bad_request"},
+    {"chunk too long", CHUNKED "1\r\nab\r\n0\r\n\r\n", 400, "bad_request"},
+    {"huge chunk", CHUNKED "ffffffffffffffff\r\na\r\n0\r\n\r\n", 400, "bad_request"},
+    {"length too large",
+     "POST /echo HTTP/1.1\r\n" HOST "Content-Type: text/plain\r\nContent-Length: 1048577\r\n\r\n",
+     413, "body_too_large"},
+    {"length absurd",
+     "POST /echo HTTP/1.1\r\n" HOST
+     "Content-Type: text/plain\r\nContent-Length: 9223372036854775807\r\n\r\n",
+     413, "body_too_large"},
+};
+
+static void test_refused(void **state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+        check_refused(*state, refused[i].name, refused[i].text, refused[i].status, refused[i].code);
 }
 
 /* Whatever a thread sees first, it answers what comes later. */
@@ -319,18 +317,18 @@ static void test_continue(void **state)
     assert_int_equal(raw_read_answer(fd, &rest, &answer), 200);
     assert_true(str_ends_with(answer.data, "\r\n\r\nhello"));
     close(fd);
-    /* Who is refused is not asked for the body; who asks nothing gets no interim answer. */
-    static const char *const refused[] = {
+    /* Who is not_asked is not asked for the body; who asks nothing gets no interim answer. */
+    static const char *const not_asked[] = {
         "POST /echo HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n"
         "Content-Type: text/plain\r\nContent-Length: 3000000\r\n\r\n",
         "POST /nowhere HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n",
         "POST /echo HTTP/1.0\r\nExpect: 100-continue\r\n"
         "Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello",
     };
-    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(not_asked); i++) {
         buf_reset(&answer);
-        CHECK(refused[i], raw_call(*state, refused[i], &answer) != 100);
-        CHECK(refused[i], strstr(answer.data, "\r\nConnection: close\r\n"));
+        CHECK(not_asked[i], raw_call(*state, not_asked[i], &answer) != 100);
+        CHECK(not_asked[i], strstr(answer.data, "\r\nConnection: close\r\n"));
     }
 }
 

@@ -97,7 +97,7 @@ struct err *http_reply_bytes(struct http_res *res, int status, const char *conte
 
 /* A large answer piece by piece: chunked, or up to the end of the connection for HTTP/1.0. About
  * 16 KiB are gathered and sent at once. http_stream_write() blocks while the client is slower than
- * the handler; ERR_CANCELLED: it has gone, or takes less than some 5 KB a second. A handler that
+ * the handler; ERR_CANCELLED: it has gone, or takes less than a few KB a second. A handler that
  * fails after the beginning can only break the connection off, which the client sees.
  * http_stream_end() may be left to the server. */
 struct err *http_stream_begin(struct http_res *res, int status, const char *content_type)

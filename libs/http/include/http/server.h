@@ -19,7 +19,7 @@
  *   - body: max_body (413 body_too_large, before it is read where its length is known)
  *   - headers and body arrive within read_timeout_ms each (408 request_timeout); on a kept
  *     connection the headers within idle_timeout_ms
- *   - an answer is taken at some 5 KB a second at least, else the connection is cut
+ *   - an answer is taken at a few KB a second at least, else the connection is cut
  *   - connections: one per thread. Further ones wait. When all threads have one, the connection
  *     that has been idle longest (a second at least) is closed to make room, as nginx does.
  *
