@@ -1,4 +1,3 @@
-#include <base/str.h>
 #include <slog/slog.h>
 
 #include "accounts.h"

@@ -4,7 +4,6 @@
 
 #include <base/clock.h>
 #include <base/secret.h>
-#include <base/str.h>
 
 /* A sealed RSA key of 2048 bits takes about 2.3 KB. */
 #define SEALED_MAX 8192

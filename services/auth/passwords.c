@@ -7,7 +7,6 @@
 #include <sodium.h>
 
 #include <base/macros.h>
-#include <base/secret.h>
 #include <base/str.h>
 #include <conc/pool.h>
 

@@ -6,7 +6,6 @@
 
 #include <app/verifier.h>
 #include <base/secret.h>
-#include <base/str.h>
 
 #include "handlers.h"
 #include "kinds.h"

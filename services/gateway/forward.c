@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include <base/clock.h>
-#include <slog/slog.h>
 
 #include "exchange.h"
 #include "kinds.h"

@@ -1,6 +1,5 @@
 #include "headers.h"
 
-#include <base/macros.h>
 #include <base/str.h>
 
 #include "chars.h"

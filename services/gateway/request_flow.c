@@ -1,6 +1,5 @@
 /* The request's way: from the client's slab to the upstream, piece by piece. */
 #include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "exchange.h"

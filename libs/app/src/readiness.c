@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include <app/verifier.h>
-#include <base/str.h>
 
 #define PING_MS 1000
 

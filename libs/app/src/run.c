@@ -2,8 +2,6 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include <base/clock.h>
 #include <base/str.h>

@@ -1,11 +1,9 @@
 #include "settings.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <base/str.h>
-#include <slog/slog.h>
 
 #define LISTEN_DEFAULT "127.0.0.1:8080"
 #define ADMIN_DEFAULT  "127.0.0.1:9090"

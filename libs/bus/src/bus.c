@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <base/clock.h>
 #include <base/uuid.h>
 #include <conc/wait.h>
 

@@ -5,7 +5,6 @@
 #include "internal.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include <base/str.h>
 #include <slog/slog.h>

@@ -4,8 +4,6 @@
  */
 #include "internal.h"
 
-#include <string.h>
-
 #include <base/clock.h>
 #include <base/str.h>
 #include <model/problem.h>

@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "show.h"
 #include "value.h"
 

@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include <base/macros.h>
 #include <base/str.h>
 
 #define DIGITS     "0123456789"

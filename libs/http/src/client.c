@@ -1,7 +1,6 @@
 #include <http/client.h>
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <base/clock.h>
 #include <base/str.h>
 
 struct err *http_net_wait(int fd, short events, struct ctx *ctx)

@@ -1,7 +1,6 @@
 /* The answers that a handler makes. They are composed here and sent by send.c at the end. */
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <base/str.h>
 #include <model/problem.h>

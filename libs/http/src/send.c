@@ -1,5 +1,4 @@
 /* The way of an answer to the transport: one write for a small one, pieces for a stream. */
-#include <string.h>
 #include <time.h>
 
 #include "core.h"

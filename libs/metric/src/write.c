@@ -1,5 +1,3 @@
-#include <inttypes.h>
-
 #include "labels.h"
 #include "number.h"
 #include "registry.h"

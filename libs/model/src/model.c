@@ -1,8 +1,6 @@
 /* Looking things up in a table, and the presence bits. */
 #include <model/model.h>
 
-#include <string.h>
-
 #include "member.h"
 
 const char *model_schema_name(const struct model *model)

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include <base/str.h>
-
 #include "member.h"
 
 static bool read_object(const struct model_run *run, const struct model_place *place,

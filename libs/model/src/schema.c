@@ -1,6 +1,5 @@
 /* Tables as JSON Schema 2020-12, in the form that OpenAPI 3.1 takes. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "member.h"

@@ -4,7 +4,6 @@
 
 #include <base/encode.h>
 #include <base/secret.h>
-#include <base/str.h>
 #include <base/uuid.h>
 
 /* Where the parts of a traceparent stand: 00-<32 hex>-<16 hex>-<2 hex> */

@@ -1,7 +1,6 @@
 #include "postgres.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include <base/str.h>
 

@@ -1,7 +1,5 @@
 #include "sqlite.h"
 
-#include <string.h>
-
 #include <base/str.h>
 
 static struct sqlite_prepared *prepared_of(struct prepared *prepared)

@@ -47,9 +47,9 @@ struct bus;
 
 struct bus_options {
     const char *url; /* nats://host:port or tls://host:port, several with commas */
-    const char
-        *creds_file;  /* JWT and seed as `nsc` writes them, read at each connect; NULL: none */
-    const char *name; /* the service: connection name and queue group */
+    /* JWT and seed as `nsc` writes them, read at each connect; NULL: none. */
+    const char *creds_file;
+    const char *name;        /* the service: connection name and queue group */
     size_t handler_threads;  /* 0: 8 */
     size_t handler_queue;    /* requests that may wait; 0: 256; further ones get ERR_OVERLOADED */
     struct metrics *metrics; /* NULL: none; else alive until bus_close() */
@@ -148,8 +148,8 @@ struct bus_consumer_options {
     const char *stream;
     const char *durable; /* shared by the replicas of a service; NULL: ephemeral, see below */
     const char *filter;  /* subjects, with * and >; NULL: all of the stream */
-    int64_t
-        ack_wait_ms; /* an event is delivered again after that long without an answer; 0: 30 s */
+    /* An event is delivered again after that long without an answer; 0: 30 s. */
+    int64_t ack_wait_ms;
     int64_t retry_min_ms; /* before a second delivery; doubles each time; 0: 1 s */
     int64_t retry_max_ms; /* 0: 60 s */
     int max_deliver;      /* 0: 10; see below */

@@ -3,10 +3,10 @@
  *
  *     struct settings { int http_threads; int64_t drain_ms; char *database_url; };
  *     static const struct cfg_setting rows[] = {
- *         CFG_INT(struct settings, http_threads, "HTTP_THREADS", .def = "16", .min = 1, .max =
- * 1024, .help = "Threads that answer requests"), CFG_DURATION(struct settings, drain_ms,
- * "SHUTDOWN_DRAIN_MS", .def = "25000", ...), CFG_SECRET(struct settings, database_url,
- * "DATABASE_URL", .required = true, ...),
+ *         CFG_INT(struct settings, http_threads, "HTTP_THREADS", .def = "16",
+ *                 .min = 1, .max = 1024, .help = "Threads that answer requests"),
+ *         CFG_DURATION(struct settings, drain_ms, "SHUTDOWN_DRAIN_MS", .def = "25000", ...),
+ *         CFG_SECRET(struct settings, database_url, "DATABASE_URL", .required = true, ...),
  *     };
  *     static const struct cfg_table table = CFG_TABLE("users", rows);
  *

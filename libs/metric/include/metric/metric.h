@@ -80,8 +80,8 @@ struct err *metric_function(struct metrics *metrics, const char *name, const cha
 void metric_add(struct metric *metric, int64_t amount);   /* counter (amount >= 0) or gauge */
 void metric_set(struct metric *metric, int64_t value);    /* gauge */
 void metric_observe(struct metric *metric, double value); /* histogram; NaN has no effect */
-int64_t
-metric_value(const struct metric *metric); /* counter and gauge; observations of a histogram */
+/* Of a counter or gauge; of a histogram, the number of observations. */
+int64_t metric_value(const struct metric *metric);
 
 /* Appends the text of all series. Counts that go on meanwhile are in it or not; a histogram's
  * +Inf bucket and _count are always equal, its _sum may be an observation ahead or behind.

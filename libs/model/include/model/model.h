@@ -27,8 +27,8 @@
  * here blocks. Memory comes from the caller's arena, and what cannot be had is err_oom().
  *
  * A table with a mistake (a member of the wrong type, an enum without values, two equal names, a
- * default that its own field refuses) is found by model_check(), which http, sql and tests call at
- * start; every other function takes a table for right.
+ * default that its own field refuses) is found by model_check(), which http and bus call at start
+ * and tests call for tables that only sql sees; every other function takes a table for right.
  */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
@@ -79,8 +79,8 @@ enum field_flags {
     /* Not written when empty: text "", count 0, time 0. Fields of other types: when not present,
      * which needs a struct model_presence. What is null by its bit there is written. */
     OMIT_EMPTY = 16,
-    COLUMN_ONLY =
-        32, /* of the SQL row alone: neither in JSON, where it is unknown, nor in schemas */
+    /* Of the SQL row alone: neither in JSON, where it is unknown, nor in schemas. */
+    COLUMN_ONLY = 32,
 };
 
 /* Where a value is kept, which FIELD finds out from the member's type. */
