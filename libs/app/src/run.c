@@ -5,7 +5,6 @@
 
 #include <base/clock.h>
 #include <base/str.h>
-#include <conc/thread.h>
 #include <slog/slog.h>
 
 #define TEXT_MAX   ((size_t)1024 * 1024)
@@ -154,11 +153,13 @@ static struct err *load(struct process *process)
 
 /* Threads that libraries start (nats.c: five) would have 8 MiB, which a kernel that makes huge pages
  * of everything backs with 2 MiB each. */
+#define LIBRARY_STACK ((size_t)1024 * 1024)
+
 static void limit_stacks(void)
 {
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, THREAD_STACK_DEFAULT);
+    pthread_attr_setstacksize(&attributes, LIBRARY_STACK);
     pthread_setattr_default_np(&attributes);
     pthread_attr_destroy(&attributes);
 }
