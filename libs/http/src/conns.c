@@ -1,11 +1,14 @@
 #include "conns.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <base/clock.h>
@@ -16,7 +19,7 @@
 #include "fds.h"
 
 #define TICK_MS     250
-#define IDLE_MIN_MS 1000 /* a connection is not cut for being idle before that */
+#define IDLE_MIN_MS 1000 /* a connection is not cut for being idle or silent before that */
 #define GUARD_STACK ((size_t)64 << 10)
 
 struct http_conn {
@@ -79,24 +82,60 @@ static void cut(struct http_conn *conn, int how)
         shutdown(fd, how);
 }
 
+static bool is_busy(const struct http_conn *conn)
+{
+    return atomic_load(&conn->is_busy);
+}
+
+static bool is_known(const struct http_conn *conn)
+{
+    return conn->peer[0] != '\0';
+}
+
+static bool has_slot(const struct http_conns *conns, const char *peer, int port,
+                     bool (*is_meant)(const struct http_conn *conn))
+{
+    for (size_t i = 0; i < conns->claimed; i++) {
+        const struct http_conn *conn = &conns->slots[i];
+        if (conn->is_open && is_meant(conn) && conn->peer_port == port &&
+            strcmp(conn->peer, peer) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Every connection but those that serve a request. Those that have sent nothing yet have no known
  * peer, so all sockets of the port are looked at. */
 static void cut_idle(struct http_conns *conns)
 {
     char peer[64];
     DIR *fds = http_fds_open();
-    for (int fd, port; (fd = http_fds_next(fds)) >= 0;) {
-        if (!is_accepted(fd, conns->port, peer, &port))
-            continue;
-        bool is_busy = false;
-        for (size_t i = 0; i < conns->claimed && !is_busy; i++) {
-            const struct http_conn *conn = &conns->slots[i];
-            is_busy = conn->is_open && atomic_load(&conn->is_busy) && conn->peer_port == port &&
-                      strcmp(conn->peer, peer) == 0;
-        }
-        if (!is_busy)
+    for (int fd, port; (fd = http_fds_next(fds)) >= 0;)
+        if (is_accepted(fd, conns->port, peer, &port) && !has_slot(conns, peer, port, is_busy))
             shutdown(fd, SHUT_RD);
-    }
+    http_fds_close(fds);
+}
+
+/* Nothing has come for a while, and nothing waits to be read. */
+static bool is_silent(int fd)
+{
+    struct tcp_info tcp = {0};
+    socklen_t len = sizeof(tcp);
+    int unread = 0;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &tcp, &len) == 0 &&
+           tcp.tcpi_last_data_recv >= IDLE_MIN_MS && ioctl(fd, SIOCINQ, &unread) == 0 &&
+           unread == 0;
+}
+
+/* Connections without a first request, with a worker or still waiting for one. */
+static void cut_silent(struct http_conns *conns)
+{
+    char peer[64];
+    DIR *fds = http_fds_open();
+    for (int fd, port; (fd = http_fds_next(fds)) >= 0;)
+        if (is_accepted(fd, conns->port, peer, &port) && !has_slot(conns, peer, port, is_known) &&
+            is_silent(fd))
+            shutdown(fd, SHUT_RD);
     http_fds_close(fds);
 }
 
@@ -124,13 +163,16 @@ static void look_round(struct http_conns *conns)
             atomic_store(&conn->is_cut, true);
             cut(conn, atomic_load(&conn->guard_how));
         }
-        if (conn->is_open && conn->peer[0] != '\0' && !atomic_load(&conn->is_busy) &&
+        if (conn->is_open && is_known(conn) && !is_busy(conn) &&
             atomic_load(&conn->idle_since_ms) <= since_ms) {
             longest = conn;
             since_ms = atomic_load(&conn->idle_since_ms);
         }
     }
-    if (longest && conns->open == conns->workers)
+    if (conns->open < conns->workers)
+        return;
+    cut_silent(conns);
+    if (longest)
         cut(longest, SHUT_RD);
 }
 

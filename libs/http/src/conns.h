@@ -4,7 +4,8 @@
  *
  *   - a body that trickles in, or an answer that trickles out (civetweb counts its timeouts anew
  *     with each byte): the worker sets a time until which it is willing to wait;
- *   - the connection that has been idle longest, when no worker is left for a new one.
+ *   - when no worker is left for a new one: the connection that has been idle longest, and those
+ *     that have come and say nothing.
  *
  * civetweb does not tell the sockets of its connections. They are found among the descriptors of
  * the process by their addresses, and only a socket of an open slot is touched: a slot is closed

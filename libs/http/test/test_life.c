@@ -179,6 +179,28 @@ static void test_more_connections_than_threads(void **state)
     http_server_stop(server, 1000);
 }
 
+/* Connections that say nothing, or not all of it, hold up nobody for long. */
+static void test_silent_connections(void **state)
+{
+    (void)state;
+    enum { THREADS = 2, SILENT = 40 };
+    _cleanup_(buf_deinit) struct buf answer = BUF_INIT(ANSWER_MAX), rest = BUF_INIT(ANSWER_MAX);
+    struct http_server *server = start(NULL, THREADS);
+    int fds[SILENT];
+    for (int i = 0; i < SILENT; i++) {
+        fds[i] = raw_connect(server);
+        if (i % 2 == 0)
+            raw_send_text(fds[i], "GET /pub");
+    }
+    int fd = raw_connect(server);
+    raw_send_text(fd, PUBLIC);
+    assert_int_equal(raw_read_answer(fd, &rest, &answer), 200);
+    close(fd);
+    for (int i = 0; i < SILENT; i++)
+        close(fds[i]);
+    http_server_stop(server, 1000);
+}
+
 struct caller {
     struct http_client *client;
     const char *url;
@@ -243,8 +265,11 @@ static int quiet(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lame_duck),    cmocka_unit_test(test_drain),
-        cmocka_unit_test(test_drain_ends),   cmocka_unit_test(test_more_connections_than_threads),
+        cmocka_unit_test(test_lame_duck),
+        cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_drain_ends),
+        cmocka_unit_test(test_more_connections_than_threads),
+        cmocka_unit_test(test_silent_connections),
         cmocka_unit_test(test_many_clients),
     };
     return cmocka_run_group_tests(tests, quiet, NULL);
