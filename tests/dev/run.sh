@@ -25,7 +25,7 @@ readonly API=http://127.0.0.1:8080/api/v1
 
 nothing_runs() {
     local port
-    for port in 4222 8080 8081 8082 9090 9091 9092; do
+    for port in 4222 5433 8080 8081 8082 9090 9091 9092; do
         if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
             echo "port $port still answers"
             return 1
@@ -65,6 +65,12 @@ tour() {
     curl -sf -X POST "$API/auth/logout" -H "Authorization: Bearer $token"
 }
 
+# The lines of the README as they are pasted; the address may be registered already.
+readme_tour() {
+    sed -n '/^## A tour/,/^`/s/^    //p' README.md >"$output.tour"
+    [ "$(wc -l <"$output.tour")" -eq 5 ] && bash -e "$output.tour" | tail -n 1 | grep 'Ann B.'
+}
+
 admin_signs_in() {
     # shellcheck source=/dev/null
     . var/admin.env
@@ -75,6 +81,11 @@ admin_signs_in() {
 
 data_stays() {
     ./dev down && ./dev up --detach && admin_signs_in
+}
+
+postgres() {
+    ./dev up --detach --postgres && ./dev status | grep -q '^postgres running' && tour &&
+        refuses 'the other database' ./dev up --detach && ./dev logs postgres && ./dev down
 }
 
 port_taken() {
@@ -117,7 +128,8 @@ interrupt() {
 check 'nothing runs before' nothing_runs
 check 'up --detach' ./dev up --detach
 check 'status' ./dev status
-check 'the README tour' tour
+check 'a tour' tour
+check 'the tour of the README' readme_tour
 check 'the bootstrap admin signs in' admin_signs_in
 check 'a second up says what runs' says 'Already running' ./dev up --detach
 check 'logs' says 'listening' ./dev logs users
@@ -125,10 +137,12 @@ check 'data stays over down and up' data_stays
 check 'down' ./dev down
 check 'nothing runs after down' nothing_runs
 check 'a second down says so' says 'Nothing was running' ./dev down
+check 'up --postgres' postgres
 check 'a taken port' port_taken
 check 'Ctrl-C' interrupt
 check 'an unknown verb' refuses "there is no verb 'nonsense'" ./dev nonsense
 check 'an unknown option' refuses 'is not an option' ./dev up --nonsense
+check 'two filters' refuses 'is too much' ./dev test one --two
 
 printf '%d passed, %d failed\n' $passed $failed
 [ $failed -eq 0 ]
