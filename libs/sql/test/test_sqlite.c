@@ -131,6 +131,39 @@ static void strict_tables_keep_their_types(void **state)
           SQL_CONSTRAINT);
 }
 
+struct note {
+    char text[16];
+};
+
+/* SQLite takes any bytes for text; a struct does not. */
+static void text_is_checked_on_its_way_out(void **state)
+{
+    (void)state;
+    static const struct field fields[] = {FIELD(struct note, text, STRING)};
+    static const struct model note_model = MODEL(struct note, fields, "A note");
+    static const struct {
+        const char *select;
+        bool is_fine;
+    } rows[] = {
+        {"SELECT CAST(x'61c3a4' AS TEXT) AS text", true},
+        {"SELECT CAST(x'61ff' AS TEXT) AS text", false},
+        {"SELECT CAST(x'61c3' AS TEXT) AS text", false},
+        {"SELECT CAST(x'610062' AS TEXT) AS text", false},
+        {"SELECT x'61' AS text", false},
+    };
+    _cleanup_(sql_close) struct sql_db *db = OPEN();
+    _cleanup_(sql_release) struct sql_conn *conn = acquire(db);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct note note = {"untouched"};
+        struct err *e = sql_fetch_one(conn, NULL, &note_model, &note, NULL, rows[i].select);
+        if (!rows[i].is_fine)
+            expect(e, &SQL_FAILED, rows[i].select);
+        else
+            OK(e);
+        CHECK_STR(rows[i].select, note.text, rows[i].is_fine ? "a\xc3\xa4" : "untouched");
+    }
+}
+
 static void files_that_are_no_database(void **state)
 {
     (void)state;
@@ -250,6 +283,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(new_files_are_private),
         cmocka_unit_test(every_connection_has_the_settings),
         cmocka_unit_test(strict_tables_keep_their_types),
+        cmocka_unit_test(text_is_checked_on_its_way_out),
         cmocka_unit_test(files_that_are_no_database),
         cmocka_unit_test(a_full_disk),
         cmocka_unit_test(an_overlong_result),

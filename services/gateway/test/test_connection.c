@@ -199,6 +199,69 @@ static void a_stale_connection_is_replaced(void **state)
     }
 }
 
+#define BIG 400000
+
+/* Answers one request, and closes in the body of the second one. */
+static void serve_once_and_a_half(struct origin *origin, int fd)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    if (!origin_read(origin, fd, WHOLE) || send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL) < 0)
+        return;
+    char waste[4096];
+    ssize_t got = 1;
+    for (ssize_t all = 0; all < BIG / 2 && got > 0; all += got)
+        got = recv(fd, waste, sizeof(waste), 0);
+}
+
+static void what_is_not_held_any_more_is_not_sent_again(void **state)
+{
+    (void)state;
+    struct edge *edge = edge_start(&(struct edge_options){0});
+    edge->origin->serve = serve_once_and_a_half;
+    static char body[BIG];
+    char head[128], got[OUT];
+    size_t len;
+    int fd = client_connect(edge);
+    client_say(fd, GET);
+    client_read_answer(fd, got, sizeof(got));
+    snprintf(head, sizeof(head), "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", BIG);
+    client_say(fd, head);
+    client_send(fd, body, sizeof(body));
+    client_read_all(fd, got, sizeof(got), &len);
+    assert_int_equal(status_of(got), 503);
+    assert_int_equal(edge_metric(edge, "gateway_upstream_retries_total"), 0);
+    close(fd);
+    edge_stop(edge);
+}
+
+/* What an upstream says behind its answer must never be taken for the next one. */
+static void a_connection_that_is_not_clean_is_not_used_again(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *answer;
+    } cases[] = {
+        {"another answer behind the body", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+                                           "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"},
+        {"bytes behind the chunks",
+         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\nmore"},
+        {"a close that was announced",
+         "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"},
+        {"HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct edge *edge = edge_start(&(struct edge_options){0});
+        origin_play(edge->origin, (struct script){cases[i].answer, 0, KEEP, WHOLE});
+        for (int calls = 1; calls <= 3; calls++) {
+            char got[OUT];
+            client_call(edge, LAST, got, sizeof(got));
+            CHECK_INT(cases[i].name, status_of(got), 200);
+            CHECK_INT(cases[i].name, origin_count(edge->origin, &edge->origin->connections), calls);
+        }
+        edge_stop(edge);
+    }
+}
+
 static void a_fresh_connection_is_not_retried(void **state)
 {
     (void)state;
@@ -448,6 +511,8 @@ int main(void)
         cmocka_unit_test(a_half_closed_client_gets_its_answer),
         cmocka_unit_test(idle_connections_end_by_themselves),
         cmocka_unit_test(a_stale_connection_is_replaced),
+        cmocka_unit_test(what_is_not_held_any_more_is_not_sent_again),
+        cmocka_unit_test(a_connection_that_is_not_clean_is_not_used_again),
         cmocka_unit_test(a_fresh_connection_is_not_retried),
         cmocka_unit_test(an_idle_upstream_that_speaks_is_dropped),
         cmocka_unit_test(another_server_takes_over),
