@@ -6,6 +6,7 @@
 #include <sodium.h>
 
 #include <base/secret.h>
+#include <base/str.h>
 
 #define HASH_BYTES 32
 /* Unpadded base64 of salt and hash. */
@@ -21,26 +22,46 @@ struct parts {
     unsigned char hash[HASH_BYTES];
 };
 
-static bool decode(unsigned char *out, size_t size, const char *text)
+/* Each moves *text behind what it takes. */
+static bool take(const char **text, const char *literal)
+{
+    if (!str_starts_with(*text, literal))
+        return false;
+    *text += strlen(literal);
+    return true;
+}
+
+static bool take_number(const char **text, int64_t *out_number)
+{
+    size_t len = strspn(*text, "0123456789");
+    if (!parse_i64_n(*text, len, 1, UINT32_MAX, out_number))
+        return false;
+    *text += len;
+    return true;
+}
+
+static bool take_bytes(const char **text, size_t chars, unsigned char *out, size_t size)
 {
     size_t len = 0;
-    return sodium_base642bin(out, size, text, strlen(text), NULL, &len, NULL,
-                             sodium_base64_VARIANT_ORIGINAL_NO_PADDING) == 0 &&
-           len == size;
+    if (strnlen(*text, chars) != chars ||
+        sodium_base642bin(out, size, *text, chars, NULL, &len, NULL,
+                          sodium_base64_VARIANT_ORIGINAL_NO_PADDING) != 0)
+        return false;
+    *text += chars;
+    return len == size;
 }
 
 static bool parse(const char *text, struct parts *out_parts)
 {
-    unsigned memory_kib = 0, passes = 0;
-    char salt[SALT_CHARS + 1], hash[HASH_CHARS + 1];
-    int end = 0;
-    if (sscanf(text, "$argon2id$v=19$m=%9u,t=%9u,p=1$%22[A-Za-z0-9+/]$%43[A-Za-z0-9+/]%n",
-               &memory_kib, &passes, salt, hash, &end) != 4 ||
-        text[end] != '\0')
-        return false;
-    out_parts->cost = (struct argon2_cost){passes, (size_t)memory_kib * 1024};
-    return decode(out_parts->salt, sizeof(out_parts->salt), salt) &&
-           decode(out_parts->hash, sizeof(out_parts->hash), hash);
+    int64_t memory_kib = 0, passes = 0;
+    bool is_right = take(&text, "$argon2id$v=19$m=") && take_number(&text, &memory_kib) &&
+                    take(&text, ",t=") && take_number(&text, &passes) && take(&text, ",p=1$") &&
+                    take_bytes(&text, SALT_CHARS, out_parts->salt, sizeof(out_parts->salt)) &&
+                    take(&text, "$") &&
+                    take_bytes(&text, HASH_CHARS, out_parts->hash, sizeof(out_parts->hash)) &&
+                    !*text;
+    out_parts->cost = (struct argon2_cost){(unsigned long long)passes, (size_t)memory_kib * 1024};
+    return is_right;
 }
 
 struct err *argon2_hash(const struct argon2_cost *cost, const char *password,

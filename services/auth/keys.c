@@ -135,11 +135,9 @@ struct err *keys_load(struct sql_db *db, struct ctx *ctx, const struct auth_sett
         if (loading.by_state[i])
             present[count++] = loading.by_state[i];
     }
-    _cleanup_(keys_deinit) struct keys keys = {0};
-    TRY(jose_keys_new(present, count, &keys.all));
-    keys.current = jose_key_ref(loading.by_state[KEY_CURRENT]);
-    *out_keys = keys;
-    keys = (struct keys){0};
+    struct jose_keys *all = NULL;
+    TRY(jose_keys_new(present, count, &all));
+    *out_keys = (struct keys){.current = jose_key_ref(loading.by_state[KEY_CURRENT]), .all = all};
     return NULL;
 }
 

@@ -9,11 +9,9 @@
 #include "service.h"
 #include "store.h"
 
-static struct err *check_not_suspended(const struct user *caller)
+static bool is_caller(const struct http_req *req, const char *id)
 {
-    return caller->status == STATUS_SUSPENDED
-               ? err_new(&ACCOUNT_SUSPENDED, "an admin has suspended this account")
-               : NULL;
+    return str_equal(id, http_identity(req)->subject);
 }
 
 struct err *check_admin(struct http_req *req)
@@ -24,22 +22,25 @@ struct err *check_admin(struct http_req *req)
     if (err_is(e, &USER_NOT_FOUND))
         return err_wrap_as(e, &ERR_FORBIDDEN, "the user of this token is not there any more");
     TRY(e);
-    TRY(check_not_suspended(&caller));
+    TRY(check_user(req, &caller));
     if (caller.role != ROLE_ADMIN)
         return err_new(&ERR_FORBIDDEN, "only an admin may do this");
     return NULL;
 }
 
-struct err *fetch_for_caller(struct http_req *req, const char *id, struct user *out_user)
+struct err *check_caller(struct http_req *req, const char *id)
 {
-    struct service *service = http_state(req);
-    bool is_self = str_equal(id, http_identity(req)->subject);
-    if (!is_self)
-        TRY(check_admin(req));
-    struct user user = {0};
-    TRY(store_fetch(service->db, http_ctx(req), id, &user));
-    if (is_self)
-        TRY(check_not_suspended(&user));
-    *out_user = user;
+    return is_caller(req, id) ? NULL : check_admin(req);
+}
+
+struct err *check_user(const struct http_req *req, const struct user *user)
+{
+    if (is_caller(req, user->id) && user->status == STATUS_SUSPENDED)
+        return err_new(&ACCOUNT_SUSPENDED, "an admin has suspended this account");
     return NULL;
+}
+
+bool is_admin_of(const struct http_req *req, const struct user *user)
+{
+    return !is_caller(req, user->id) || user->role == ROLE_ADMIN;
 }

@@ -1,12 +1,8 @@
-#include <base/secret.h>
 #include <base/str.h>
 
 #include "handlers.h"
 #include "service.h"
 #include "store.h"
-
-/* How often a change is tried when others change the same user. */
-#define CHANGE_TRIES 10
 
 struct err *invite_user(struct http_req *req, struct http_res *res)
 {
@@ -19,28 +15,14 @@ struct err *invite_user(struct http_req *req, struct http_res *res)
     return http_reply(res, 201, &user_model, &user);
 }
 
-/* Who was outrun waits a little, twice as long at most each time, before another try. */
-static struct err *give_way(struct http_req *req, int try)
-{
-    if (try + 1 == CHANGE_TRIES)
-        return err_new(&USER_CHANGED, "others changed the user %d times in a row", CHANGE_TRIES);
-    return ctx_sleep(http_ctx(req), random_below(1U << (try + 1)));
-}
-
 /* --- patch --- */
 
-/* Of others, only an admin gets here. */
-static struct err *check_may_patch(const struct http_req *req, const struct user_patch *patch,
-                                   const struct user *user)
-{
-    bool is_of_admins = patch->given.present & (PATCH_ROLE | PATCH_STATUS);
-    bool is_self = str_equal(user->id, http_identity(req)->subject);
-    if (is_of_admins && is_self && user->role != ROLE_ADMIN)
-        return err_new(&ERR_FORBIDDEN, "only an admin may change role and status");
-    return NULL;
-}
+struct patching {
+    struct http_req *req;
+    struct user_patch patch;
+};
 
-/* Whether anything is different now: a patch that says what is so already makes no new version. */
+/* Whether anything is different then: a patch that says what is so already makes no new version. */
 static bool apply(const struct user_patch *patch, struct user *user)
 {
     struct user before = *user;
@@ -59,25 +41,28 @@ static bool apply(const struct user_patch *patch, struct user *user)
            before.role != user->role || before.status != user->status;
 }
 
+static struct err *patch_it(struct user *user, void *data, enum user_edit *out_edit)
+{
+    const struct patching *patching = data;
+    const struct user_patch *patch = &patching->patch;
+    TRY(check_user(patching->req, user));
+    if (patch->given.present & (PATCH_ROLE | PATCH_STATUS) && !is_admin_of(patching->req, user))
+        return err_new(&ERR_FORBIDDEN, "only an admin may change role and status");
+    TRY(http_if_match(patching->req, user->version));
+    *out_edit = apply(patch, user) ? USER_UPDATE : USER_KEEP;
+    return NULL;
+}
+
 static struct err *patch_by_id(struct http_req *req, struct http_res *res, const char *id)
 {
     struct service *service = http_state(req);
-    struct user_patch patch = {0};
-    TRY(http_merge(req, &patch));
-    for (int try = 0;; try++) {
-        struct user user = {0};
-        TRY(fetch_for_caller(req, id, &user));
-        TRY(check_may_patch(req, &patch, &user));
-        TRY(http_if_match(req, user.version));
-        bool is_done = true;
-        if (apply(&patch, &user))
-            TRY(store_update(service->db, http_ctx(req), &user, &is_done));
-        if (is_done) {
-            TRY(http_set_etag(res, user.version));
-            return http_reply(res, 200, &user_model, &user);
-        }
-        TRY(give_way(req, try));
-    }
+    struct patching patching = {.req = req};
+    struct user user = {0};
+    TRY(http_merge(req, &patching.patch));
+    TRY(check_caller(req, id));
+    TRY(store_edit(service->db, http_ctx(req), id, patch_it, &patching, &user));
+    TRY(http_set_etag(res, user.version));
+    return http_reply(res, 200, &user_model, &user);
 }
 
 struct err *patch_me(struct http_req *req, struct http_res *res)
@@ -92,19 +77,22 @@ struct err *patch_user(struct http_req *req, struct http_res *res)
 
 /* --- delete --- */
 
+static struct err *delete_it(struct user *user, void *data, enum user_edit *out_edit)
+{
+    const struct http_req *req = data;
+    TRY(check_user(req, user));
+    TRY(http_if_match(req, user->version));
+    *out_edit = USER_DELETE;
+    return NULL;
+}
+
 static struct err *delete_by_id(struct http_req *req, struct http_res *res, const char *id)
 {
     struct service *service = http_state(req);
-    for (int try = 0;; try++) {
-        struct user user = {0};
-        TRY(fetch_for_caller(req, id, &user));
-        TRY(http_if_match(req, user.version));
-        bool is_done = false;
-        TRY(store_delete(service->db, http_ctx(req), id, user.version, &is_done));
-        if (is_done)
-            return http_reply_empty(res, 204);
-        TRY(give_way(req, try));
-    }
+    struct user user = {0};
+    TRY(check_caller(req, id));
+    TRY(store_edit(service->db, http_ctx(req), id, delete_it, req, &user));
+    return http_reply_empty(res, 204);
 }
 
 struct err *delete_me(struct http_req *req, struct http_res *res)

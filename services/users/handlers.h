@@ -7,11 +7,14 @@
 
 #include "user.h"
 
-/* access.c. ACCOUNT_SUSPENDED or ERR_FORBIDDEN, as the directory has the caller now. */
+/* access.c: ACCOUNT_SUSPENDED or ERR_FORBIDDEN, as the directory has the caller now. */
 struct err *check_admin(struct http_req *req) MUST_CHECK;
-/* The user with this id, when it is the caller, or the caller is an admin; USER_NOT_FOUND. */
-struct err *fetch_for_caller(struct http_req *req, const char *id, struct user *out_user)
-    MUST_CHECK;
+/* An admin, unless the id is the caller's own. Before that user is fetched ... */
+struct err *check_caller(struct http_req *req, const char *id) MUST_CHECK;
+/* ... and after. */
+struct err *check_user(const struct http_req *req, const struct user *user) MUST_CHECK;
+/* Of a caller who has passed both: whether what is for admins may be done to this user. */
+bool is_admin_of(const struct http_req *req, const struct user *user);
 
 /* read.c */
 http_handler read_me, read_user, list_users;

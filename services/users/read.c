@@ -4,8 +4,11 @@
 
 static struct err *reply_user(struct http_req *req, struct http_res *res, const char *id)
 {
+    struct service *service = http_state(req);
     struct user user = {0};
-    TRY(fetch_for_caller(req, id, &user));
+    TRY(check_caller(req, id));
+    TRY(store_fetch(service->db, http_ctx(req), id, &user));
+    TRY(check_user(req, &user));
     bool is_done = false;
     TRY(http_etag(req, res, user.version, &is_done));
     return is_done ? NULL : http_reply(res, 200, &user_model, &user);

@@ -69,21 +69,27 @@ struct err *store_create(struct sql_db *db, struct ctx *ctx, const struct new_us
 
 /* --- read --- */
 
-static struct err *fetch_where(struct sql_db *db, struct ctx *ctx, const char *statement,
+static struct err *fetch_where(struct sql_conn *conn, struct ctx *ctx, const char *statement,
                                const char *value, struct user *out_user)
 {
-    _cleanup_(sql_release) struct sql_conn *conn = NULL;
-    TRY(sql_acquire(db, ctx, &conn));
     struct err *e =
         sql_fetch_one(conn, ctx, &user_model, out_user, NULL, statement, SQL_TEXT(value));
     return err_is(e, &SQL_NO_ROWS) ? err_wrap_as(e, &USER_NOT_FOUND, "there is no such user") : e;
 }
 
-struct err *store_fetch(struct sql_db *db, struct ctx *ctx, const char *id, struct user *out_user)
+static struct err *fetch(struct sql_conn *conn, struct ctx *ctx, const char *id,
+                         struct user *out_user)
 {
-    return fetch_where(db, ctx,
+    return fetch_where(conn, ctx,
                        "SELECT " USER_COLUMNS " FROM users WHERE id = $1 AND status <> 'pending'",
                        id, out_user);
+}
+
+struct err *store_fetch(struct sql_db *db, struct ctx *ctx, const char *id, struct user *out_user)
+{
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
+    return fetch(conn, ctx, id, out_user);
 }
 
 struct err *store_fetch_by_email(struct sql_db *db, struct ctx *ctx, const char *email,
@@ -91,73 +97,75 @@ struct err *store_fetch_by_email(struct sql_db *db, struct ctx *ctx, const char 
 {
     char key[EMAIL_TEXT];
     email_key(email, key);
-    return fetch_where(
-        db, ctx, "SELECT " USER_COLUMNS " FROM users WHERE email_key = $1 AND status <> 'pending'",
-        key, out_user);
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
+    return fetch_where(conn, ctx,
+                       "SELECT " USER_COLUMNS
+                       " FROM users WHERE email_key = $1 AND status <> 'pending'",
+                       key, out_user);
 }
 
 /* --- change --- */
 
-static struct err *exec(struct sql_db *db, struct ctx *ctx, const char *statement,
-                        int64_t *out_affected, const struct sql_value *params, size_t count)
-{
-    _cleanup_(sql_release) struct sql_conn *conn = NULL;
-    TRY(sql_acquire(db, ctx, &conn));
-    return sql_exec_params(conn, ctx, statement, out_affected, params, count);
-}
-
 struct err *store_activate(struct sql_db *db, struct ctx *ctx, const char *id,
                            struct user *out_user)
 {
-    TRY(exec(db, ctx,
-             "UPDATE users SET status = 'active', version = version + 1, updated_at = $2"
-             " WHERE id = $1 AND status = 'pending'",
-             NULL, SQL_PARAMS(SQL_TEXT(id), SQL_I64(clock_now_ms()))));
-    return store_fetch(db, ctx, id, out_user);
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
+    TRY(sql_exec(conn, ctx,
+                 "UPDATE users SET status = 'active', version = version + 1, updated_at = $2"
+                 " WHERE id = $1 AND status = 'pending'",
+                 NULL, SQL_TEXT(id), SQL_I64(clock_now_ms())));
+    return fetch(conn, ctx, id, out_user);
 }
 
-struct update {
-    const struct user *user;
-    int64_t now_ms;
-    int64_t affected;
+/* One user, in a transaction from the look at it to the change. */
+struct edit {
+    const char *id;
+    user_editor *editor;
+    void *data;
+    struct user user;
 };
 
-static struct err *update_user(struct sql_conn *conn, struct ctx *ctx, void *data)
+static struct err *update_user(struct sql_conn *conn, struct ctx *ctx, struct user *user)
 {
-    struct update *update = data;
-    const struct user *user = update->user;
     char key[EMAIL_TEXT];
     email_key(user->email, key);
     TRY(clear_address(conn, ctx, key));
+    user->version++;
+    /* Never back, whatever the clock does: others tell the newer of two versions by it. */
+    user->updated_at_ms = MAX(clock_now_ms(), user->updated_at_ms + 1);
     return sql_exec(conn, ctx,
-                    "UPDATE users SET email = $3, email_key = $4, name = $5, role = $6,"
-                    " status = $7, email_verified = $8, updated_at = $9, version = version + 1"
-                    " WHERE id = $1 AND version = $2",
-                    &update->affected, SQL_TEXT(user->id), SQL_I64(user->version),
-                    SQL_TEXT(user->email), SQL_TEXT(key), SQL_TEXT(user->name),
-                    SQL_TEXT(user_roles[user->role]), SQL_TEXT(user_statuses[user->status]),
-                    SQL_BOOL(user->email_verified), SQL_I64(update->now_ms));
+                    "UPDATE users SET email = $2, email_key = $3, name = $4, role = $5,"
+                    " status = $6, email_verified = $7, updated_at = $8, version = $9"
+                    " WHERE id = $1",
+                    NULL, SQL_TEXT(user->id), SQL_TEXT(user->email), SQL_TEXT(key),
+                    SQL_TEXT(user->name), SQL_TEXT(user_roles[user->role]),
+                    SQL_TEXT(user_statuses[user->status]), SQL_BOOL(user->email_verified),
+                    SQL_I64(user->updated_at_ms), SQL_I64(user->version));
 }
 
-struct err *store_update(struct sql_db *db, struct ctx *ctx, struct user *user, bool *out_is_done)
+static struct err *edit_user(struct sql_conn *conn, struct ctx *ctx, void *data)
 {
-    /* Never back, whatever the clock does: others tell the newer of two versions by it. */
-    struct update update = {.user = user, .now_ms = MAX(clock_now_ms(), user->updated_at_ms + 1)};
-    TRY(email_taken(sql_transact(db, ctx, update_user, &update)));
-    *out_is_done = update.affected == 1;
-    if (*out_is_done) {
-        user->version++;
-        user->updated_at_ms = update.now_ms;
-    }
+    struct edit *edit = data;
+    enum user_edit what = USER_KEEP;
+    TRY(fetch(conn, ctx, edit->id, &edit->user));
+    TRY(edit->editor(&edit->user, edit->data, &what));
+    if (what == USER_UPDATE)
+        return update_user(conn, ctx, &edit->user);
+    if (what == USER_DELETE)
+        return sql_exec(conn, ctx, "DELETE FROM users WHERE id = $1", NULL, SQL_TEXT(edit->id));
     return NULL;
 }
 
-struct err *store_delete(struct sql_db *db, struct ctx *ctx, const char *id, int64_t version,
-                         bool *out_is_done)
+struct err *store_edit(struct sql_db *db, struct ctx *ctx, const char *id, user_editor *editor,
+                       void *data, struct user *out_user)
 {
-    int64_t affected = 0;
-    TRY(exec(db, ctx, "DELETE FROM users WHERE id = $1 AND version = $2", &affected,
-             SQL_PARAMS(SQL_TEXT(id), SQL_I64(version))));
-    *out_is_done = affected == 1;
+    struct edit edit = {.id = id, .editor = editor, .data = data};
+    struct err *e = sql_transact(db, ctx, edit_user, &edit);
+    if (err_is(e, &SQL_SERIALIZATION))
+        return err_wrap_as(e, &USER_CHANGED, "others keep changing the same user");
+    TRY(email_taken(e));
+    *out_user = edit.user;
     return NULL;
 }

@@ -27,14 +27,15 @@ struct err *store_fetch(struct sql_db *db, struct ctx *ctx, const char *id, stru
     MUST_CHECK;
 struct err *store_fetch_by_email(struct sql_db *db, struct ctx *ctx, const char *email,
                                  struct user *out_user) MUST_CHECK;
-/* Writes email, name, role, status and email_verified if the row still has user->version, and then
- * brings *user up to date. *out_is_done false: somebody else changed or deleted it meanwhile. A
- * pending user with the address gives way here, too. */
-struct err *store_update(struct sql_db *db, struct ctx *ctx, struct user *user, bool *out_is_done)
-    MUST_CHECK;
-/* *out_is_done false: there is no such user in this version. */
-struct err *store_delete(struct sql_db *db, struct ctx *ctx, const char *id, int64_t version,
-                         bool *out_is_done) MUST_CHECK;
+/* Looks at a user and says what is to become of it; *user may be changed but for id and times. The
+ * transaction may be run anew: nothing else may follow from the call. An error ends it without
+ * effect. */
+enum user_edit { USER_KEEP, USER_UPDATE, USER_DELETE };
+typedef struct err *user_editor(struct user *user, void *data, enum user_edit *out_edit);
+/* Has the editor decide, and does what it says, with nobody in between. An update is a new version,
+ * and a pending user with its address gives way. USER_CHANGED after many collisions with others. */
+struct err *store_edit(struct sql_db *db, struct ctx *ctx, const char *id, user_editor *editor,
+                       void *data, struct user *out_user) MUST_CHECK;
 
 /* A page by keyset: stable while users come and go. *out_next_cursor is NULL on the last page.
  * Everything is in the arena. A cursor that is not ours, or of another sort: ERR_INVALID_REQUEST.

@@ -30,12 +30,13 @@ static void remove_user(struct fake_directory *directory, struct fake_user *user
     *user = directory->users[--directory->count];
 }
 
-static struct err *add_user(struct fake_directory *directory, const char *email, const char *name,
-                            int role, struct fake_user **out_user)
+/* NULL: the address is taken. */
+static struct fake_user *add_user(struct fake_directory *directory, const char *email,
+                                  const char *name, int role)
 {
     struct fake_user *other = find_by_email(directory, email);
     if (other && !other->is_pending)
-        return err_new(&DIRECTORY_EMAIL_TAKEN, "taken");
+        return NULL;
     if (other)
         remove_user(directory, other);
     assert_true(directory->count < FAKE_USERS_MAX);
@@ -45,8 +46,7 @@ static struct err *add_user(struct fake_directory *directory, const char *email,
     str_copy(user->user.email, sizeof(user->user.email), email);
     str_copy(user->user.name, sizeof(user->user.name), name);
     user->user.created_at_ms = user->user.updated_at_ms = clock_now_ms();
-    *out_user = user;
-    return NULL;
+    return user;
 }
 
 /* --- what it answers --- */
@@ -68,8 +68,9 @@ static const struct model question_model = MODEL(struct question, question_field
 static struct err *create(struct fake_directory *directory, const struct question *in,
                           struct user *out)
 {
-    struct fake_user *user = NULL;
-    TRY(add_user(directory, in->email, in->name, in->role, &user));
+    struct fake_user *user = add_user(directory, in->email, in->name, in->role);
+    if (!user)
+        return err_new(&DIRECTORY_EMAIL_TAKEN, "taken");
     user->is_pending = true;
     *out = user->user;
     return NULL;
@@ -194,8 +195,8 @@ struct user fake_directory_add(struct fake_directory *directory, const char *ema
                                int status)
 {
     pthread_mutex_lock(&directory->lock);
-    struct fake_user *user = NULL;
-    expect_ok(add_user(directory, email, "Added", role, &user));
+    struct fake_user *user = add_user(directory, email, "Added", role);
+    assert_non_null(user);
     user->user.status = status;
     struct user copy = user->user;
     pthread_mutex_unlock(&directory->lock);

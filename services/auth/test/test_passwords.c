@@ -141,8 +141,12 @@ static void test_what_cannot_be_verified(void **state)
         {"two lanes", "$argon2id$v=19$m=8,t=1,p=2" SALT HASH, &ERR_INTERNAL},
         {"short salt", "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2Fs" HASH, &ERR_INTERNAL},
         {"short hash", "$argon2id$v=19$m=8,t=1,p=1" SALT "$AAAA", &ERR_INTERNAL},
+        {"no passes", "$argon2id$v=19$m=8,t=0,p=1" SALT HASH, &ERR_INTERNAL},
+        {"no memory", "$argon2id$v=19$m=,t=1,p=1" SALT HASH, &ERR_INTERNAL},
+        {"no base64", "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2Fsd!" HASH, &ERR_INTERNAL},
+        {"unused bits", "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdB" HASH, &ERR_INTERNAL},
         {"more", "$argon2id$v=19$m=8,t=1,p=1" SALT HASH "A", &ERR_INTERNAL},
-        {"2 TiB", "$argon2id$v=19$m=999999999,t=1,p=1" SALT HASH, &ERR_OUT_OF_MEMORY},
+        {"4 TiB", "$argon2id$v=19$m=4294967295,t=1,p=1" SALT HASH, &ERR_OUT_OF_MEMORY},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         bool is_right = true;

@@ -48,108 +48,104 @@ static const char *token_of(struct fixture *fixture, enum who who)
     return who < ARRAY_LEN(tokens) ? tokens[who] : token;
 }
 
+/* {ann} stands for Ann's id. */
+static const struct {
+    const char *name;
+    enum who who;
+    enum http_method method;
+    const char *target, *body;
+    int status;
+    const char *code;
+} requests[] = {
+    {"me", ANN, GET, "/api/v1/users/me", NULL, 200, ""},
+    {"me, head", ANN, HEAD, "/api/v1/users/me", NULL, 200, ""},
+    {"me without a token", NO_ONE, GET, "/api/v1/users/me", NULL, 401, "unauthenticated"},
+    {"patch me without a token", NO_ONE, PATCH, "/api/v1/users/me", "{}", 401, "unauthenticated"},
+    {"delete me without a token", NO_ONE, DELETE, "/api/v1/users/me", NULL, 401, "unauthenticated"},
+    {"me who is gone", GONE_USER, GET, "/api/v1/users/me", NULL, 404, "user_not_found"},
+    {"patch me who is gone", GONE_USER, PATCH, "/api/v1/users/me", "{\"name\":\"x\"}", 404,
+     "user_not_found"},
+    {"delete me who is gone", GONE_USER, DELETE, "/api/v1/users/me", NULL, 404, "user_not_found"},
+    {"me suspended", SUSPENDED, GET, "/api/v1/users/me", NULL, 403, "account_suspended"},
+    {"patch me suspended", SUSPENDED, PATCH, "/api/v1/users/me", "{\"name\":\"x\"}", 403,
+     "account_suspended"},
+    {"delete me suspended", SUSPENDED, DELETE, "/api/v1/users/me", NULL, 403, "account_suspended"},
+    {"a suspended admin lifts it", SUSPENDED_ADMIN, PATCH, "/api/v1/users/me",
+     "{\"status\":\"active\"}", 403, "account_suspended"},
+
+    {"one: self", ANN, GET, "/api/v1/users/{ann}", NULL, 200, ""},
+    {"one: admin", ADMIN_, GET, "/api/v1/users/{ann}", NULL, 200, ""},
+    {"one: another", BOB, GET, "/api/v1/users/{ann}", NULL, 403, "forbidden"},
+    {"one without a token", NO_ONE, GET, "/api/v1/users/{ann}", NULL, 401, "unauthenticated"},
+    {"one: nobody", ADMIN_, GET, "/api/v1/users/" NOBODY, NULL, 404, "user_not_found"},
+    {"one: no id", ADMIN_, GET, "/api/v1/users/x", NULL, 404, "user_not_found"},
+    {"one: nobody, by a user", BOB, GET, "/api/v1/users/" NOBODY, NULL, 403, "forbidden"},
+    {"one: former admin", FORMER_ADMIN, GET, "/api/v1/users/{ann}", NULL, 403, "forbidden"},
+    {"one: admin who is gone", GONE_ADMIN, GET, "/api/v1/users/{ann}", NULL, 403, "forbidden"},
+    {"one: suspended admin", SUSPENDED_ADMIN, GET, "/api/v1/users/{ann}", NULL, 403,
+     "account_suspended"},
+
+    {"patch: self", ANN, PATCH, "/api/v1/users/{ann}", "{\"name\":\"A\"}", 200, ""},
+    {"patch: admin", ADMIN_, PATCH, "/api/v1/users/{ann}", "{\"name\":\"A\"}", 200, ""},
+    {"patch: another", BOB, PATCH, "/api/v1/users/{ann}", "{\"name\":\"A\"}", 403, "forbidden"},
+    {"patch: nobody", ADMIN_, PATCH, "/api/v1/users/" NOBODY, "{\"name\":\"A\"}", 404,
+     "user_not_found"},
+    {"patch: former admin", FORMER_ADMIN, PATCH, "/api/v1/users/{ann}", "{\"name\":\"A\"}", 403,
+     "forbidden"},
+    {"own role", ANN, PATCH, "/api/v1/users/me", "{\"role\":\"admin\"}", 403, "forbidden"},
+    {"own role by id", ANN, PATCH, "/api/v1/users/{ann}", "{\"role\":\"admin\"}", 403, "forbidden"},
+    {"own status", ANN, PATCH, "/api/v1/users/me", "{\"status\":\"active\"}", 403, "forbidden"},
+    {"own role of a former admin", FORMER_ADMIN, PATCH, "/api/v1/users/me", "{\"role\":\"admin\"}",
+     403, "forbidden"},
+    {"role by an admin", ADMIN_, PATCH, "/api/v1/users/{ann}", "{\"role\":\"admin\"}", 200, ""},
+    {"an admin's own role", ADMIN_, PATCH, "/api/v1/users/me", "{\"role\":\"user\"}", 200, ""},
+
+    {"delete: self", ANN, DELETE, "/api/v1/users/{ann}", NULL, 204, ""},
+    {"delete: admin", ADMIN_, DELETE, "/api/v1/users/{ann}", NULL, 204, ""},
+    {"delete: me", ANN, DELETE, "/api/v1/users/me", NULL, 204, ""},
+    {"delete: another", BOB, DELETE, "/api/v1/users/{ann}", NULL, 403, "forbidden"},
+    {"delete: nobody", ADMIN_, DELETE, "/api/v1/users/" NOBODY, NULL, 404, "user_not_found"},
+
+    {"list: admin", ADMIN_, GET, "/api/v1/users", NULL, 200, ""},
+    {"list: user", ANN, GET, "/api/v1/users", NULL, 403, "forbidden"},
+    {"list: former admin", FORMER_ADMIN, GET, "/api/v1/users", NULL, 403, "forbidden"},
+    {"list: suspended admin", SUSPENDED_ADMIN, GET, "/api/v1/users", NULL, 403,
+     "account_suspended"},
+    {"list without a token", NO_ONE, GET, "/api/v1/users", NULL, 401, "unauthenticated"},
+
+    {"invite: user", ANN, POST, "/api/v1/users", "{\"email\":\"n@example.com\",\"name\":\"N\"}",
+     403, "forbidden"},
+    {"invite: former admin", FORMER_ADMIN, POST, "/api/v1/users",
+     "{\"email\":\"n@example.com\",\"name\":\"N\"}", 403, "forbidden"},
+    {"invite: suspended admin", SUSPENDED_ADMIN, POST, "/api/v1/users",
+     "{\"email\":\"n@example.com\",\"name\":\"N\"}", 403, "account_suspended"},
+    {"invite without a token", NO_ONE, POST, "/api/v1/users",
+     "{\"email\":\"n@example.com\",\"name\":\"N\"}", 401, "unauthenticated"},
+
+    {"no route", ADMIN_, GET, "/api/v1/nothing", NULL, 404, "route_not_found"},
+    {"no method", ADMIN_, PUT, "/api/v1/users/me", "{}", 405, "method_not_allowed"},
+};
+
 static void test_who_may(void **state)
 {
-    /* {ann} stands for Ann's id, {self} for the caller's. */
-    static const struct {
-        const char *name;
-        enum who who;
-        enum http_method method;
-        const char *target, *body;
-        int status;
-        const char *code;
-    } rows[] = {
-        {"me", ANN, GET, "/api/v1/users/me", NULL, 200, ""},
-        {"me, head", ANN, HEAD, "/api/v1/users/me", NULL, 200, ""},
-        {"me without a token", NO_ONE, GET, "/api/v1/users/me", NULL, 401, "unauthenticated"},
-        {"patch me without a token", NO_ONE, PATCH, "/api/v1/users/me", "{}", 401,
-         "unauthenticated"},
-        {"delete me without a token", NO_ONE, DELETE, "/api/v1/users/me", NULL, 401,
-         "unauthenticated"},
-        {"me who is gone", GONE_USER, GET, "/api/v1/users/me", NULL, 404, "user_not_found"},
-        {"patch me who is gone", GONE_USER, PATCH, "/api/v1/users/me", "{\"name\":\"x\"}", 404,
-         "user_not_found"},
-        {"delete me who is gone", GONE_USER, DELETE, "/api/v1/users/me", NULL, 404,
-         "user_not_found"},
-        {"me suspended", SUSPENDED, GET, "/api/v1/users/me", NULL, 403, "account_suspended"},
-        {"patch me suspended", SUSPENDED, PATCH, "/api/v1/users/me", "{\"name\":\"x\"}", 403,
-         "account_suspended"},
-        {"delete me suspended", SUSPENDED, DELETE, "/api/v1/users/me", NULL, 403,
-         "account_suspended"},
-        {"a suspended admin lifts it", SUSPENDED_ADMIN, PATCH, "/api/v1/users/me",
-         "{\"status\":\"active\"}", 403, "account_suspended"},
-
-        {"one: self", ANN, GET, "/api/v1/users/{ann}", NULL, 200, ""},
-        {"one: admin", ADMIN_, GET, "/api/v1/users/{ann}", NULL, 200, ""},
-        {"one: another", BOB, GET, "/api/v1/users/{ann}", NULL, 403, "forbidden"},
-        {"one without a token", NO_ONE, GET, "/api/v1/users/{ann}", NULL, 401, "unauthenticated"},
-        {"one: nobody", ADMIN_, GET, "/api/v1/users/" NOBODY, NULL, 404, "user_not_found"},
-        {"one: no id", ADMIN_, GET, "/api/v1/users/x", NULL, 404, "user_not_found"},
-        {"one: nobody, by a user", BOB, GET, "/api/v1/users/" NOBODY, NULL, 403, "forbidden"},
-        {"one: former admin", FORMER_ADMIN, GET, "/api/v1/users/{ann}", NULL, 403, "forbidden"},
-        {"one: admin who is gone", GONE_ADMIN, GET, "/api/v1/users/{ann}", NULL, 403, "forbidden"},
-        {"one: suspended admin", SUSPENDED_ADMIN, GET, "/api/v1/users/{ann}", NULL, 403,
-         "account_suspended"},
-
-        {"patch: self", ANN, PATCH, "/api/v1/users/{ann}", "{\"name\":\"A\"}", 200, ""},
-        {"patch: admin", ADMIN_, PATCH, "/api/v1/users/{ann}", "{\"name\":\"A\"}", 200, ""},
-        {"patch: another", BOB, PATCH, "/api/v1/users/{ann}", "{\"name\":\"A\"}", 403, "forbidden"},
-        {"patch: nobody", ADMIN_, PATCH, "/api/v1/users/" NOBODY, "{\"name\":\"A\"}", 404,
-         "user_not_found"},
-        {"patch: former admin", FORMER_ADMIN, PATCH, "/api/v1/users/{ann}", "{\"name\":\"A\"}", 403,
-         "forbidden"},
-        {"own role", ANN, PATCH, "/api/v1/users/me", "{\"role\":\"admin\"}", 403, "forbidden"},
-        {"own role by id", ANN, PATCH, "/api/v1/users/{ann}", "{\"role\":\"admin\"}", 403,
-         "forbidden"},
-        {"own status", ANN, PATCH, "/api/v1/users/me", "{\"status\":\"active\"}", 403, "forbidden"},
-        {"own role of a former admin", FORMER_ADMIN, PATCH, "/api/v1/users/me",
-         "{\"role\":\"admin\"}", 403, "forbidden"},
-        {"role by an admin", ADMIN_, PATCH, "/api/v1/users/{ann}", "{\"role\":\"admin\"}", 200, ""},
-        {"an admin's own role", ADMIN_, PATCH, "/api/v1/users/me", "{\"role\":\"user\"}", 200, ""},
-
-        {"delete: self", ANN, DELETE, "/api/v1/users/{ann}", NULL, 204, ""},
-        {"delete: admin", ADMIN_, DELETE, "/api/v1/users/{ann}", NULL, 204, ""},
-        {"delete: me", ANN, DELETE, "/api/v1/users/me", NULL, 204, ""},
-        {"delete: another", BOB, DELETE, "/api/v1/users/{ann}", NULL, 403, "forbidden"},
-        {"delete: nobody", ADMIN_, DELETE, "/api/v1/users/" NOBODY, NULL, 404, "user_not_found"},
-
-        {"list: admin", ADMIN_, GET, "/api/v1/users", NULL, 200, ""},
-        {"list: user", ANN, GET, "/api/v1/users", NULL, 403, "forbidden"},
-        {"list: former admin", FORMER_ADMIN, GET, "/api/v1/users", NULL, 403, "forbidden"},
-        {"list: suspended admin", SUSPENDED_ADMIN, GET, "/api/v1/users", NULL, 403,
-         "account_suspended"},
-        {"list without a token", NO_ONE, GET, "/api/v1/users", NULL, 401, "unauthenticated"},
-
-        {"invite: user", ANN, POST, "/api/v1/users", "{\"email\":\"n@example.com\",\"name\":\"N\"}",
-         403, "forbidden"},
-        {"invite: former admin", FORMER_ADMIN, POST, "/api/v1/users",
-         "{\"email\":\"n@example.com\",\"name\":\"N\"}", 403, "forbidden"},
-        {"invite: suspended admin", SUSPENDED_ADMIN, POST, "/api/v1/users",
-         "{\"email\":\"n@example.com\",\"name\":\"N\"}", 403, "account_suspended"},
-        {"invite without a token", NO_ONE, POST, "/api/v1/users",
-         "{\"email\":\"n@example.com\",\"name\":\"N\"}", 401, "unauthenticated"},
-
-        {"no route", ADMIN_, GET, "/api/v1/nothing", NULL, 404, "route_not_found"},
-        {"no method", ADMIN_, PUT, "/api/v1/users/me", "{}", 405, "method_not_allowed"},
-    };
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
         void *own_state = NULL;
         fixture_start(&own_state);
         struct fixture *fixture = own_state;
-        const char *target =
-            str_ends_with(rows[i].target, "{ann}") ? user_path(fixture->ann.id) : rows[i].target;
+        const char *target = str_ends_with(requests[i].target, "{ann}") ? user_path(fixture->ann.id)
+                                                                        : requests[i].target;
         const struct call call = {
-            .method = rows[i].method,
+            .method = requests[i].method,
             .target = target,
-            .token = token_of(fixture, rows[i].who),
-            .body = rows[i].body,
+            .token = token_of(fixture, requests[i].who),
+            .body = requests[i].body,
         };
         _cleanup_(reply_deinit) struct reply reply = test_call(fixture->server, &call);
-        if (rows[i].method == HEAD)
-            CHECK_INT(rows[i].name, reply.status, rows[i].status);
+        if (requests[i].method == HEAD)
+            CHECK_INT(requests[i].name, reply.status, requests[i].status);
         else
-            check_reply(rows[i].name, &reply, rows[i].status, rows[i].code);
+            check_reply(requests[i].name, &reply, requests[i].status, requests[i].code);
         fixture_stop(&own_state);
     }
 }
