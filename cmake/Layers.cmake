@@ -184,7 +184,26 @@ function(plankton_service name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
   if(BUILD_TESTING)
     _plankton_tests(${target} ${name} ${arg_THIRD_PARTY})
+    if(migrations)
+      _plankton_tests_on_postgres(${name})
+    endif()
   endif()
+endfunction()
+
+# The same programs once more, over PostgreSQL (tests/support/service_test.h).
+function(_plankton_tests_on_postgres name)
+  file(GLOB tests CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/test/test_*.c")
+  set(programs)
+  foreach(source IN LISTS tests)
+    get_filename_component(program "${source}" NAME_WE)
+    string(REGEX REPLACE "^test_(.*)$" "$<TARGET_FILE:test_${name}_\\1>" program "${program}")
+    list(APPEND programs "${program}")
+  endforeach()
+  add_test(NAME ${name}.postgres
+    COMMAND "${PLANKTON_ROOT}/tests/support/with_postgres.sh" ${programs}
+    WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/test")
+  set_tests_properties(${name}.postgres PROPERTIES TIMEOUT 300 LABELS "unit;${name}"
+    SKIP_RETURN_CODE 77 ENVIRONMENT "${PLANKTON_TEST_ENVIRONMENT}")
 endfunction()
 
 # examples/NAME.c of a library becomes the program example_NAME. The caller adds its test.

@@ -32,20 +32,31 @@ void expect_error(struct err *e, const struct err_kind *kind)
 
 /* --- a database --- */
 
-void test_database_open(struct test_database *database, const struct sql_migrations *migrations)
+static void make_schema(struct test_database *database, const char *postgres)
 {
-    *database = (struct test_database){.directory = "/tmp/plankton-test-XXXXXX"};
-    assert_non_null(mkdtemp(database->directory));
-    snprintf(database->url, sizeof(database->url), "sqlite:%s/test.db", database->directory);
-    expect_ok(sql_open(&(struct sql_options){.url = database->url}, &database->db));
-    int applied = 0;
-    expect_ok(sql_migrate(database->db, NULL, migrations, &applied));
+    static int count;
+    _cleanup_(sql_close) struct sql_db *db = NULL;
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    char statement[96];
+    snprintf(database->name, sizeof(database->name), "test_%ld_%d", (long)getpid(), count++);
+    snprintf(database->url, sizeof(database->url), "%s&options=-csearch_path%%3D%s", postgres,
+             database->name);
+    snprintf(statement, sizeof(statement), "CREATE SCHEMA %s", database->name);
+    expect_ok(sql_open(&(struct sql_options){.url = postgres}, &db));
+    expect_ok(sql_acquire(db, NULL, &conn));
+    expect_ok(sql_exec(conn, NULL, statement, NULL));
 }
 
-void test_database_close(struct test_database *database)
+static void make_directory(struct test_database *database)
 {
-    sql_close(database->db);
-    int directory = open(database->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    str_copy(database->name, sizeof(database->name), "/tmp/plankton-test-XXXXXX");
+    assert_non_null(mkdtemp(database->name));
+    snprintf(database->url, sizeof(database->url), "sqlite:%s/test.db", database->name);
+}
+
+static void remove_directory(const char *path)
+{
+    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *files = fdopendir(directory);
     assert_non_null(files);
     for (struct dirent *file; (file = readdir(files)) != NULL;) {
@@ -53,7 +64,28 @@ void test_database_close(struct test_database *database)
             unlinkat(directory, file->d_name, 0);
     }
     closedir(files);
-    rmdir(database->directory);
+    rmdir(path);
+}
+
+void test_database_open(struct test_database *database, const struct sql_migrations *migrations)
+{
+    const char *postgres = getenv("TEST_POSTGRES");
+    *database = (struct test_database){0};
+    if (postgres)
+        make_schema(database, postgres);
+    else
+        make_directory(database);
+    expect_ok(sql_open(&(struct sql_options){.url = database->url}, &database->db));
+    int applied = 0;
+    expect_ok(sql_migrate(database->db, NULL, migrations, &applied));
+}
+
+void test_database_close(struct test_database *database)
+{
+    bool has_directory = sql_dialect(database->db) == SQL_SQLITE;
+    sql_close(database->db);
+    if (has_directory)
+        remove_directory(database->name);
 }
 
 void test_database_run(struct test_database *database, const char *statement)

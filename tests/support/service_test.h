@@ -26,12 +26,12 @@ void expect_error(struct err *e, const struct err_kind *kind);
 /* --- a database --- */
 
 struct test_database {
-    char directory[64];
-    char url[96];
+    char name[64]; /* its directory or schema */
+    char url[256];
     struct sql_db *db;
 };
 
-/* A new SQLite file, migrated. */
+/* A new SQLite file, or a schema of TEST_POSTGRES where the environment has that; migrated. */
 void test_database_open(struct test_database *database, const struct sql_migrations *migrations);
 void test_database_close(struct test_database *database);
 /* One statement without parameters. */

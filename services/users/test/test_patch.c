@@ -170,7 +170,7 @@ static void test_pending_users_give_way_to_a_change_of_address(void **state)
 
 struct race {
     struct fixture *fixture;
-    atomic_int ok, conflicts;
+    atomic_int ok, conflicts, others;
 };
 
 static void patch_over_and_over(size_t index, void *data)
@@ -181,18 +181,28 @@ static void patch_over_and_over(size_t index, void *data)
         snprintf(body, sizeof(body), "{\"name\":\"%zu-%d\"}", index, round);
         _cleanup_(reply_deinit) struct reply reply =
             CALL(race->fixture->server, PATCH, ME, .token = race->fixture->ann_token, .body = body);
-        atomic_fetch_add(reply.status == 200 ? &race->ok : &race->conflicts, 1);
+        bool is_conflict =
+            reply.status == 409 && strcmp(reply_text(&reply, "code"), "user_changed") == 0;
+        atomic_fetch_add(reply.status == 200 ? &race->ok
+                         : is_conflict       ? &race->conflicts
+                                             : &race->others,
+                         1);
     }
 }
 
+/* What was answered with 200 is there, and nothing else. PostgreSQL has collisions that it cannot
+ * resolve (they are answered with 409), SQLite has none. */
 static void test_no_change_is_lost(void **state)
 {
     struct race race = {.fixture = *state};
+    struct sql_db *db = race.fixture->database.db;
     run_threads(WRITERS, patch_over_and_over, &race);
-    assert_int_equal(atomic_load(&race.conflicts), 0);
+    if (sql_dialect(db) == SQL_SQLITE)
+        assert_int_equal(atomic_load(&race.conflicts), 0);
+    assert_int_equal(atomic_load(&race.others), 0);
     struct user ann = {0};
-    expect_ok(store_fetch(race.fixture->database.db, NULL, race.fixture->ann.id, &ann));
-    assert_int_equal(ann.version, 1 + WRITERS * ROUNDS);
+    expect_ok(store_fetch(db, NULL, race.fixture->ann.id, &ann));
+    assert_int_equal(ann.version, 1 + atomic_load(&race.ok));
 }
 
 static void patch_version_1(size_t index, void *data)
