@@ -176,13 +176,12 @@ static void take_headers(struct http_req *req, const struct mg_request_info *inf
 }
 
 /* What civetweb parsed must begin where its buffer does: in front of it there could only be empty
- * lines, behind which it takes leftovers for the request. malloc() aligns, and nothing begins before
- * the buffer: a first place that lies too far behind is corrected by the first request that begins
- * before it. */
+ * lines, behind which it takes leftovers for the request. malloc() aligns the buffer, and no request
+ * of this thread has begun before it. */
 static struct err *check_start(struct worker *worker, const char *method)
 {
-    bool is_start = (uintptr_t)method % 16 == 0 && (!worker->buffer || method <= worker->buffer);
-    if (!is_start)
+    bool is_aligned = (uintptr_t)method % 16 == 0;
+    if (!is_aligned || (worker->buffer && method > worker->buffer))
         return err_new(&ERR_BAD_REQUEST, "there are empty lines before the request");
     worker->buffer = method;
     return NULL;

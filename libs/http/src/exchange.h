@@ -22,7 +22,7 @@
 #define EXCHANGE_HEADERS_MAX  64                 /* of a request: what civetweb can hold */
 #define EXCHANGE_ANSWER_MAX   32                 /* headers of an answer */
 #define EXCHANGE_BODY_MAX     ((size_t)64 << 20) /* bytes of an answer that is not streamed */
-#define EXCHANGE_KEPT_BYTES   ((size_t)64 << 10) /* buffers above this are freed after a request */
+#define EXCHANGE_KEPT_BYTES   ((size_t)16 << 10) /* buffers above this are freed after a request */
 #define EXCHANGE_STREAM_PIECE ((size_t)16 << 10)
 
 /* How bytes come and go: a civetweb connection, or memory. */

@@ -11,7 +11,8 @@
  * Content-Length that is no plain number or there twice; Transfer-Encoding other than "chunked",
  * twice, in HTTP/1.0 or beside a Content-Length; two Authorization, Connection, Content-Type,
  * Content-Encoding, Expect or Origin headers; malformed chunks. Versions other than 1.0 and 1.1: 505.
- * A target that is not a path (http://..., *) is not answered at all.
+ * A target in absolute form is served if its port is this server's; otherwise, and for "*", the
+ * connection is closed without an answer.
  *
  * Limits:
  *   - request target 8 KiB (414 uri_too_long); request line and headers together 16 KiB and 63
