@@ -68,6 +68,12 @@ static struct err *for_client(struct err *e)
     return err_wrap_as(e, &ERR_UPSTREAM_UNAVAILABLE, "the server is stopping");
 }
 
+/* 501 and 505 tell what the client did: no one here has to see to it. */
+static bool is_fault(int status)
+{
+    return status >= 500 && status != 501 && status != 505;
+}
+
 static struct err *run_recover(struct http_req *req, struct http_res *res, struct http_next *next)
 {
     size_t header_count = res->header_count;
@@ -78,7 +84,7 @@ static struct err *run_recover(struct http_req *req, struct http_res *res, struc
         e = for_client(e);
         const struct route *route = http_route(req);
         int status = err_kind(e)->status;
-        if (status >= 500)
+        if (is_fault(status))
             SLOG_AT(err_is_retryable(e) ? SLOG_WARN : SLOG_ERROR, "request failed",
                     SLOG_STR("method", req->method_text),
                     SLOG_STR("route", route ? route->path : NULL), SLOG_I64("status", status),

@@ -61,10 +61,10 @@ extern const struct http_middleware HTTP_METRICS;
 extern const struct http_middleware HTTP_ACCESS_LOG;
 /* Answers preflights (Fetch standard) and adds the CORS headers, to errors as well. */
 extern const struct http_middleware HTTP_CORS;
-/* An error becomes a problem document. Those of status 500 and above are logged, here and only
- * here: level error, or warn where the kind is retryable, with the whole chain. A 401 gets
- * WWW-Authenticate, a 405 Allow, an error that knows when to try again Retry-After. ERR_CANCELLED is
- * answered as upstream_unavailable. */
+/* An error becomes a problem document. Those of status 500 and above (but not 501 and 505) are
+ * logged, here and only here: level error, or warn where the kind is retryable, with the whole
+ * chain. A 401 gets WWW-Authenticate, a 405 Allow, an error that knows when to try again
+ * Retry-After. ERR_CANCELLED is answered as upstream_unavailable. */
 extern const struct http_middleware HTTP_RECOVER;
 /* 429 rate_limited with Retry-After. Each client address (of IPv6: each /64) has a token bucket; of
  * these there are 16384, and the least recently used one makes room for another. */
