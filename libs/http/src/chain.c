@@ -190,6 +190,8 @@ void http_exchange_serve(struct exchange *exchange)
         req->refusal = http_route_request(req);
     struct http_next all = {req->server->options.chain};
     struct err *e = http_next(&all, req, res);
+    if (!e && res->state == ANSWER_NONE)
+        e = err_new(&ERR_INTERNAL, "nothing on the way has replied");
     if (e)
         http_reply_error(res, e, 0);
     err_free(e);

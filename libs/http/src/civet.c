@@ -57,7 +57,6 @@ struct worker {
     int64_t read_until_ms;
     uint64_t received; /* bytes of this connection's requests so far */
     bool is_first;     /* no request of this connection has been served */
-    char peer[48];
 };
 
 /* --- bytes --- */
@@ -176,8 +175,8 @@ static void take_headers(struct http_req *req, const struct mg_request_info *inf
 }
 
 /* What civetweb parsed must begin where its buffer does: in front of it there could only be empty
- * lines, behind which it takes leftovers for the request. malloc() aligns the buffer, and no request
- * of this thread has begun before it. */
+ * lines, behind which it takes leftovers for the request. malloc() aligns the buffer, and no
+ * request of this thread has begun before it. */
 static struct err *check_start(struct worker *worker, const char *method)
 {
     bool is_aligned = (uintptr_t)method % 16 == 0;

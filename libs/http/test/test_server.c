@@ -131,6 +131,8 @@ static struct err *run_inner(struct http_req *req, struct http_res *res, struct 
     step('b');
     if (http_header(req, "X-Stop"))
         return http_reply_empty(res, 202);
+    if (http_header(req, "X-Silent"))
+        return NULL;
     if (http_header(req, "X-Fail"))
         return err_new(&ERR_CONFLICT, "stopped");
     return http_next(next, req, res);
@@ -163,6 +165,7 @@ static void test_chain(void **state)
         {"through", chain, "/", "X-Go", 204, "abhz"},
         {"replies on the way", chain, "/", "X-Stop", 202, "abz"},
         {"fails on the way", chain, "/", "X-Fail", 409, "abx"},
+        {"says nothing", chain, "/", "X-Silent", 500, "abz"},
         {"fails below recover", recovering, "/", "X-Fail", 409, "abz"},
         {"runs for a 404 too", chain, "/a", "X-Go", 404, "abx"},
     };

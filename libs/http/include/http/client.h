@@ -13,8 +13,9 @@
  * first https URL is called. The process must ignore SIGPIPE when it calls https URLs (slog_init()
  * and any http server make it so).
  *
- * Threads: a client may be used by any number of them. A call blocks until the answer is complete or
- * the ctx ends; looking up a host name (getaddrinfo) is the one thing that the ctx cannot break off.
+ * Threads: a client may be used by any number of them. A call blocks until the answer is complete
+ * or the ctx ends; looking up a host name (getaddrinfo) is the one thing that the ctx cannot break
+ * off.
  */
 #ifndef HTTP_CLIENT_H
 #define HTTP_CLIENT_H

@@ -10,9 +10,9 @@
  * space before a colon, names that are no tokens, empty lines before a request; no Host or two;
  * Content-Length that is no plain number or there twice; Transfer-Encoding other than "chunked",
  * twice, in HTTP/1.0 or beside a Content-Length; two Authorization, Connection, Content-Type,
- * Content-Encoding, Expect or Origin headers; malformed chunks. Versions other than 1.0 and 1.1: 505.
- * A target in absolute form is served if its port is this server's; otherwise, and for "*", the
- * connection is closed without an answer.
+ * Content-Encoding, Expect or Origin headers; malformed chunks. Versions other than 1.0 and 1.1:
+ * 505. A target in absolute form is served if its port is this server's; otherwise, and for "*",
+ * the connection is closed without an answer.
  *
  * Limits:
  *   - request target 8 KiB (414 uri_too_long); request line and headers together 16 KiB and 63
@@ -28,8 +28,8 @@
  * the kind is told. An answer that closes the connection though there may be bytes to come (413,
  * 431) is followed by up to a second of reading them, so that it is not lost in a reset.
  *
- * Metrics: http_server_request_duration_seconds by method, route and status (its count is the number
- * of requests), http_server_requests_in_flight.
+ * Metrics: http_server_request_duration_seconds by method, route and status (its count is the
+ * number of requests), http_server_requests_in_flight.
  */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
@@ -56,8 +56,8 @@ struct err *http_next(struct http_next *next, struct http_req *req, struct http_
  * while the request lasts. */
 extern const struct http_middleware HTTP_REQUEST_ID;
 extern const struct http_middleware HTTP_METRICS;
-/* With access_log, one line per request at level info: method, path (never the query), route, status,
- * bytes of body, duration_us, client, user_id, aborted (the client went away). */
+/* With access_log, one line per request at level info: method, path (never the query), route,
+ * status, bytes of body, duration_us, client, user_id, aborted (the client went away). */
 extern const struct http_middleware HTTP_ACCESS_LOG;
 /* Answers preflights (Fetch standard) and adds the CORS headers, to errors as well. */
 extern const struct http_middleware HTTP_CORS;
@@ -77,8 +77,8 @@ extern const struct http_middleware HTTP_DEADLINE;
 /* Reads and binds query and body; 100 Continue for who waits for it. */
 extern const struct http_middleware HTTP_BODY;
 
-/* The above in the order that works, ended by NULL. Links without their option do nothing. A service
- * that needs a link of its own copies the list. */
+/* The above in the order that works, ended by NULL. Links without their option do nothing. A
+ * service that needs a link of its own copies the list. */
 extern const struct http_middleware *const HTTP_STANDARD_CHAIN[];
 
 struct http_authenticator {
@@ -99,7 +99,8 @@ struct http_rate_limit {
     int burst;         /* at once; 0: what a second gives */
 };
 
-/* Copied; what it points to is borrowed until the server has stopped (address: until it started). */
+/* Copied; what it points to is borrowed until the server has stopped (address: until it started).
+ */
 struct http_server_options {
     const char *name;                           /* of the service: for the document */
     const char *version;                        /* for the document */
@@ -121,10 +122,10 @@ struct http_server_options {
 };
 
 /* Checks tables and models (every mistake in one ERR_INTERNAL), binds the address and answers from
- * then on; GET /openapi.json, for anyone, is added to the tables. An address that cannot be bound is
- * an ERR_INTERNAL that names it: "listen on 127.0.0.1:8081: Address already in use". ":8080" listens
- * on IPv6 and IPv4 where civetweb was built with IPv6 (Debian's is not), else on IPv4. Blocks while a
- * host name is looked up. */
+ * then on; GET /openapi.json, for anyone, is added to the tables. An address that cannot be bound
+ * is an ERR_INTERNAL that names it: "listen on 127.0.0.1:8081: Address already in use". ":8080"
+ * listens on IPv6 and IPv4 where civetweb was built with IPv6 (Debian's is not), else on IPv4.
+ * Blocks while a host name is looked up. */
 struct err *http_server_start(const struct http_server_options *options,
                               struct http_server **out_server) MUST_CHECK;
 /* The bound address with the real port, "" without a socket. Borrowed. Any thread. */
