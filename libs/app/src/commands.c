@@ -14,7 +14,7 @@ int app_fail(const struct process *process, struct err *e)
     err_format(e, text, sizeof(text));
     fprintf(stderr, "%s: %s\n", process->app->name, text);
     err_free(e);
-    return 1;
+    return APP_EXIT_FAILED;
 }
 
 int app_print(const struct process *process, const struct buf *text)
@@ -86,7 +86,7 @@ int app_healthcheck(struct process *process)
     _cleanup_(buf_deinit) struct buf line = BUF_INIT(TEXT_MAX);
     buf_printf(&line, "%s: %.*s\n", process->app->name, (int)answer.body_len, answer.body);
     int status = app_print(process, &line);
-    return answer.status == 200 ? status : 1;
+    return answer.status == 200 ? status : APP_EXIT_FAILED;
 }
 
 /* --- openapi --- */

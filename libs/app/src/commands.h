@@ -9,9 +9,9 @@ int app_migrate_status(struct process *process);
 int app_healthcheck(struct process *process);
 int app_openapi(struct process *process);
 
-/* Prints e and frees it; 1. */
+/* Prints e and frees it; APP_EXIT_FAILED. */
 int app_fail(const struct process *process, struct err *e);
-/* Prints the text; 0, or 1 when it failed or could not be written. */
+/* Prints the text; 0, or APP_EXIT_FAILED when it failed or could not be written. */
 int app_print(const struct process *process, const struct buf *text);
 
 #endif

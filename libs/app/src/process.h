@@ -7,6 +7,11 @@
 
 #include "settings.h"
 
+enum {
+    APP_EXIT_FAILED = 1,
+    APP_EXIT_WRONG = 2, /* a wrong command, or wrong settings */
+};
+
 /*
  *     STARTING --(the listener is open)--> SERVING --(signal)--> STOPPING
  *         `-------------(signal, failed start)----------------------^

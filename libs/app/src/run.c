@@ -7,8 +7,7 @@
 #include <base/str.h>
 #include <slog/slog.h>
 
-#define TEXT_MAX   ((size_t)1024 * 1024)
-#define EXIT_WRONG 2 /* a wrong command, or wrong settings */
+#define TEXT_MAX ((size_t)1024 * 1024)
 
 const char *app_version(void)
 {
@@ -30,7 +29,7 @@ static int fail_settings(const struct process *process, struct err *e)
         return app_fail(process, e);
     fprintf(stderr, "%s: wrong settings\n%s\n", process->app->name, err_detail(e));
     err_free(e);
-    return EXIT_WRONG;
+    return APP_EXIT_WRONG;
 }
 
 static int print_config(struct process *process)
@@ -117,7 +116,7 @@ static int reject_command(const struct app *app)
     _cleanup_(buf_deinit) struct buf usage = BUF_INIT(TEXT_MAX);
     write_usage(app, &usage);
     fputs(buf_text(&usage), stderr);
-    return EXIT_WRONG;
+    return APP_EXIT_WRONG;
 }
 
 /* --- the process --- */

@@ -127,10 +127,11 @@ int app_serve(struct process *process)
         e = begin(process);
     if (!e)
         wait_for_signal(process);
-    /* A start that a signal broke off is no failure. */
-    int status = e && !ctx_is_done(&process->ctx) ? 1 : 0;
-    if (status != 0)
+    int status = 0;
+    if (e && !ctx_is_done(&process->ctx)) { /* a start that a signal broke off is no failure */
         slog_error("cannot start", SLOG_ERR(e));
+        status = err_is(e, &CFG_INVALID) ? APP_EXIT_WRONG : APP_EXIT_FAILED;
+    }
     err_free(e);
     end(process);
     slog_info("stopped");

@@ -183,6 +183,13 @@ static struct err *fail_start(struct app_runtime *runtime, void **out_state)
     return err_new(&ERR_INTERNAL, "the stars are not right");
 }
 
+static struct err *find_mistake(struct app_runtime *runtime, void **out_state)
+{
+    (void)runtime;
+    (void)out_state;
+    return err_new(&CFG_INVALID, "the key does not fit the lock");
+}
+
 static void test_failed_start(void **state)
 {
     (void)state;
@@ -194,6 +201,9 @@ static void test_failed_start(void **state)
     assert_non_null(strstr(child.text, "the stars are not right"));
     assert_null(strstr(child.text, "[stop]"));
     assert_null(strstr(child.text, "[lame duck]"));
+    app.start = find_mistake;
+    child_start(&child, &app, NULL, NULL);
+    assert_int_equal(child_end(&child), 2);
 }
 
 /* --- draining --- */

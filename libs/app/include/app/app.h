@@ -26,12 +26,13 @@
  *   2. for SHUTDOWN_LAME_DUCK_MS everything is served as before, with Connection: close;
  *   3. the listener closes, requests in flight finish, then the bus drains; both together within
  *      SHUTDOWN_DRAIN_MS, and what takes longer is cancelled;
- *   4. stop(); bus and database close, the admin listener last; exit 0.
+ *   4. the admin listener closes (what it tells of is about to go), stop(), bus and database close;
+ *      exit 0.
  *
  * A second signal ends the process at once.
  *
- * The addresses that were chosen are logged ("listening", with "address"), so that LISTEN_ADDR and
- * ADMIN_ADDR may have port 0.
+ * The addresses are logged as they are bound (msg "admin listening", then "listening" when it is
+ * ready but for what is away; each with "address"), so that tests may choose port 0.
  *
  * Threads: app_run() is main's, called before any thread is started; the hooks run on its thread
  * but for ready(), which any thread may call.
@@ -103,7 +104,8 @@ struct app {
     /* Mistakes that no single setting has; CFG_INVALID. NULL: none. */
     struct err *(*check)(const struct app_settings *settings, const void *own_settings);
     /* Builds the service (the composition root); *out_state goes to the handlers. The database is
-     * migrated and answering; the bus may not be connected yet. An error ends the process. */
+     * migrated and answering; the bus may not be connected yet. An error ends the process
+     * (CFG_INVALID: with status 2). */
     struct err *(*start)(struct app_runtime *runtime, void **out_state);
     const struct bus_method *methods; /* served after start(), with its state */
     size_t method_count;
