@@ -1,5 +1,7 @@
 #include <base/str.h>
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool str_copy(char *out, size_t cap, const char *text)
@@ -85,4 +87,15 @@ bool parse_i64_n(const char *bytes, size_t count, int64_t min, int64_t max, int6
         return false;
     *out = number;
     return true;
+}
+
+size_t f64_format(double number, char out[static F64_TEXT])
+{
+    int len = 0;
+    for (int digits = 15; digits <= 17; digits++) {
+        len = snprintf(out, F64_TEXT, "%.*g", digits, number);
+        if (strtod(out, NULL) == number)
+            break;
+    }
+    return (size_t)len;
 }

@@ -131,11 +131,37 @@ static void test_parse_i64(void **state)
     assert_int_equal(number, 123);
 }
 
+static void test_f64_format(void **state)
+{
+    (void)state;
+    static const struct {
+        double number;
+        const char *text;
+    } rows[] = {
+        {0, "0"},
+        {-0.0, "-0"},
+        {0.1, "0.1"},
+        {1.0 / 3, "0.3333333333333333"},
+        {0.1 + 0.2, "0.30000000000000004"},
+        {1e15, "1e+15"},
+        {-123456.75, "-123456.75"},
+        {9007199254740993.0, "9007199254740992"},
+        {2.2250738585072014e-308, "2.2250738585072014e-308"},
+        {-1.7976931348623157e308, "-1.7976931348623157e+308"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[F64_TEXT];
+        CHECK_INT(rows[i].text, f64_format(rows[i].number, text), strlen(rows[i].text));
+        CHECK_STR(rows[i].text, text, rows[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_copy), cmocka_unit_test(test_compare),   cmocka_unit_test(test_lower),
-        cmocka_unit_test(test_view), cmocka_unit_test(test_parse_i64),
+        cmocka_unit_test(test_copy),      cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_lower),     cmocka_unit_test(test_view),
+        cmocka_unit_test(test_parse_i64), cmocka_unit_test(test_f64_format),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

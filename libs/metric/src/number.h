@@ -2,7 +2,9 @@
 #ifndef METRIC_NUMBER_H
 #define METRIC_NUMBER_H
 
-/* The shortest of 15 to 17 digits that reads back as the same number; NaN, +Inf, -Inf. */
-void metric_number_format(double number, char out[static 32]);
+#include <base/str.h>
+
+/* As f64_format(), or NaN, +Inf, -Inf. */
+void metric_number_format(double number, char out[static F64_TEXT]);
 
 #endif

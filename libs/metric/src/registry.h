@@ -12,13 +12,14 @@
 #include <stdatomic.h>
 
 #include <base/map.h>
+#include <base/str.h>
 #include <metric/metric.h>
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_HIDDEN };
 
 struct bound {
     double limit;
-    char text[32]; /* as it stands in le="..." */
+    char text[F64_TEXT]; /* as it stands in le="..." */
 };
 
 struct family {

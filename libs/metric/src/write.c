@@ -21,7 +21,7 @@ static void write_name(struct buf *out, const struct metric *metric, const char 
 
 static void write_float(struct buf *out, double number)
 {
-    char text[32];
+    char text[F64_TEXT];
     metric_number_format(number, text);
     buf_append_str(out, text);
     buf_append_char(out, '\n');

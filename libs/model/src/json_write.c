@@ -1,8 +1,8 @@
 #include <assert.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
+#include <base/str.h>
 #include <model/json.h>
 
 /* The bit of the innermost level; none outside and beyond the limit, where the buffer has failed.
@@ -106,14 +106,8 @@ void json_write_f64(struct json_writer *w, double number)
         json_write_null(w);
         return;
     }
-    char text[32];
-    int length = 0;
-    for (int digits = 15; digits <= 17; digits++) {
-        length = snprintf(text, sizeof(text), "%.*g", digits, number);
-        if (strtod(text, NULL) == number)
-            break;
-    }
-    json_write_raw(w, text, (size_t)length);
+    char text[F64_TEXT];
+    json_write_raw(w, text, f64_format(number, text));
 }
 
 void json_write_bool(struct json_writer *w, bool value)

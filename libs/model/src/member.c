@@ -5,10 +5,11 @@
 
 struct str model_text(const void *object, const struct field *field)
 {
-    const char *text = model_member_const(object, field);
+    const void *member = model_member_const(object, field);
     if (field->storage == MODEL_IN_CHARS)
-        return (struct str){text, strnlen(text, field->size)};
-    memcpy(&text, text, sizeof(text));
+        return (struct str){member, strnlen(member, field->size)};
+    const char *text;
+    memcpy(&text, member, sizeof(text));
     return (struct str){text, text ? strlen(text) : 0};
 }
 
@@ -147,7 +148,7 @@ struct model_range model_range(const struct field *field)
 
 struct model_real_range model_real_range(const struct field *field)
 {
-    struct model_real_range range = {-INFINITY, INFINITY};
+    struct model_real_range range = {-HUGE_VAL, HUGE_VAL};
     bool has_max = field->fmax > 0 || field->fmax < 0 || field->fmin < 0;
     if (has_max || field->fmin > 0)
         range.min = field->fmin;

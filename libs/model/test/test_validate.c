@@ -92,7 +92,7 @@ static const struct {
     {{LEAST, .count = 10}, "count:too_large"},
     {{LEAST, .ratio = 1.01}, "ratio:too_large"},
     {{LEAST, .ratio = -1.01}, "ratio:too_small"},
-    {{LEAST, .ratio = NAN}, "ratio:too_small"},
+    {{LEAST, .ratio = (double)NAN}, "ratio:too_small"},
     {{LEAST, .color = BLUE}, ""},
     {{LEAST, .color = BLUE + 1}, "color:not_in_list"},
     {{LEAST, .color = -1}, "color:not_in_list"},

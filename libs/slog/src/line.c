@@ -1,8 +1,6 @@
 #include "line.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <base/str.h>
@@ -79,14 +77,8 @@ bool slog_line_put_f64(struct line *line, double number)
         return SLOG_LINE_PUT(line, "null");
     if (put_six_decimals(line, number, &written))
         return written;
-    char text[32];
-    int length = 0;
-    for (int digits = 15; digits <= 17; digits++) {
-        length = snprintf(text, sizeof(text), "%.*g", digits, number);
-        if (strtod(text, NULL) == number)
-            break;
-    }
-    return slog_line_put(line, text, (size_t)length);
+    char text[F64_TEXT];
+    return slog_line_put(line, text, f64_format(number, text));
 }
 
 /* Whether a character could move the cursor, end the line or turn the reading direction. */

@@ -37,6 +37,11 @@ void str_lower(char *text);
 bool parse_i64(const char *text, int64_t min, int64_t max, int64_t *out);
 bool parse_i64_n(const char *bytes, size_t count, int64_t min, int64_t max, int64_t *out);
 
+/* The shortest text of 15 to 17 digits that reads back as the same number, which must be finite;
+ * returns its length. With the decimal point of the "C" locale. */
+#define F64_TEXT 32
+size_t f64_format(double number, char out[static F64_TEXT]);
+
 /* Strict UTF-8 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF). */
 bool utf8_is_valid(const char *bytes, size_t count);
 /* Code points in valid UTF-8. */

@@ -1,5 +1,7 @@
-# Run by ctest: error-codes --check takes what it printed itself, and tells what mends anything else.
-set(document "${CMAKE_CURRENT_BINARY_DIR}/error-codes-of-this-test.md")
+# Run by ctest: a PROGRAM that prints a document takes, with --check, what it printed itself, and tells
+# what mends anything else.
+get_filename_component(name "${PROGRAM}" NAME)
+set(document "${CMAKE_CURRENT_BINARY_DIR}/${name}-of-this-test.md")
 execute_process(COMMAND "${PROGRAM}" OUTPUT_FILE "${document}" COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND "${PROGRAM}" --check "${document}" COMMAND_ERROR_IS_FATAL ANY)
 foreach(change "one more line" "remove")
