@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include <base/macros.h>
+#include <base/buf.h>
 
 #include "address.h"
 #include "settings.h"
@@ -120,17 +120,17 @@ static void trusted_lists(void **state)
 {
     (void)state;
     struct network networks[TRUSTED_MAX];
-    char many[TRUSTED_MAX * 8 + 16] = "";
+    _cleanup_(buf_deinit) struct buf many = BUF_INIT(TRUSTED_MAX * 8 + 16);
     size_t count = 99;
     assert_false(trusted_parse("10.0.0.0/8, x", networks, &count));
     assert_int_equal(count, 99);
     assert_true(trusted_parse(" 10.0.0.0/8 ,::1,", networks, &count));
     assert_int_equal(count, 2);
     for (int i = 0; i < TRUSTED_MAX; i++)
-        strcat(many, "1.1.1.1,");
-    assert_true(trusted_parse(many, networks, &count));
-    strcat(many, "1.1.1.1");
-    assert_false(trusted_parse(many, networks, &count));
+        buf_append_str(&many, "1.1.1.1,");
+    assert_true(trusted_parse(buf_text(&many), networks, &count));
+    buf_append_str(&many, "1.1.1.1");
+    assert_false(trusted_parse(buf_text(&many), networks, &count));
 }
 
 static void resolving(void **state)

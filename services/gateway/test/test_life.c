@@ -11,6 +11,8 @@
 
 #include <base/clock.h>
 #include <base/macros.h>
+#include <conc/ctx.h>
+#include <conc/wait.h>
 
 #define OUT     65536
 #define GET     "GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -106,7 +108,7 @@ static void load_await(struct load *load, int answers)
 {
     int64_t until_ms = clock_mono_ms() + WAIT_S * 1000;
     while (atomic_load(&load->answered) < answers && clock_mono_ms() < until_ms)
-        usleep(1000);
+        err_free(ctx_sleep(NULL, 1));
     assert_true(atomic_load(&load->answered) >= answers);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <base/str.h>
 #include <cfg/cfg.h>
 
 #include "alloc_fail.h"
@@ -76,7 +77,7 @@ static void the_longest_prefix_on_a_segment_boundary_wins(void **state)
             snprintf(got, sizeof(got), "%s", routes_upstream(routes, route->upstream)->name);
             break;
         case ROUTE_OTHER_METHODS:
-            strcpy(got, "405 ");
+            str_copy(got, sizeof(got), "405 ");
             routes_allowed(routes, route, got + 4, sizeof(got) - 4);
             break;
         case ROUTE_UNKNOWN_PATH:
