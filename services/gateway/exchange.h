@@ -11,6 +11,8 @@
  *
  *     request:  HELD ── connection ──► FLOWING ── last byte sent ──► SENT
  *     (request_flow.c)                    └── upstream takes no more ──► CUT
+ *               While connections are scarce, GATHERING comes first: the body, or as much of it as
+ *               fits into the slab, so that a slow client keeps no connection from the others.
  *
  *     answer:   HEAD ── head parsed ──► BODY ── last byte read ──► COMPLETE ── sent ──► (finished)
  *     (answer_flow.c)  └── the gateway answers itself (reply.c) ─────▲
@@ -42,7 +44,7 @@
 /* Reads of one connection before the others get their turn. */
 #define READS_PER_ROUND 8
 
-enum request_flow { REQUEST_HELD, REQUEST_FLOWING, REQUEST_SENT, REQUEST_CUT };
+enum request_flow { REQUEST_HELD, REQUEST_GATHERING, REQUEST_FLOWING, REQUEST_SENT, REQUEST_CUT };
 enum answer_flow { ANSWER_HEAD, ANSWER_BODY, ANSWER_COMPLETE };
 
 struct exchange {
@@ -111,9 +113,11 @@ void exchange_client_ready(struct exchange *ex, unsigned events);
 void exchange_client_expired(struct exchange *ex);
 
 /* --- request_flow.c --- */
+/* The request may pass: acquires a connection, at once or with the body gathered. */
+void request_begin(struct exchange *ex);
 /* On a connection: sends the head and goes on with the body. */
 void request_send(struct exchange *ex);
-/* Sends what can be sent. */
+/* Gathers or sends what can be gathered or sent. */
 void request_pump(struct exchange *ex);
 /* The client must send before the request can go on. */
 bool request_waits_for_client(const struct exchange *ex);

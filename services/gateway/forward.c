@@ -135,5 +135,5 @@ void exchange_begin(struct exchange *ex)
     if (e)
         refuse_token(ex, e);
     else
-        upstream_acquire(ex->upstream, &ex->user, false);
+        request_begin(ex);
 }

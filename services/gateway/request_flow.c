@@ -7,8 +7,8 @@
 /* What was queued is on its way, the rest has not come. */
 bool request_waits_for_client(const struct exchange *ex)
 {
-    return ex->request_flow == REQUEST_FLOWING && sendq_is_empty(&ex->to_upstream) &&
-           !ex->body_is_complete;
+    bool is_moving = ex->request_flow == REQUEST_GATHERING || ex->request_flow == REQUEST_FLOWING;
+    return is_moving && sendq_is_empty(&ex->to_upstream) && !ex->body_is_complete;
 }
 
 /* Takes the part of the body that stands in the slab; NULL, or what is wrong with it. */
@@ -50,11 +50,10 @@ static void queue_piece(struct exchange *ex, struct span piece)
         sendq_add(&ex->to_upstream, bytes, piece.len);
 }
 
-/* False: the exchange is over. */
-static bool queue_body(struct exchange *ex)
+/* As take_piece(). False: the exchange is over. */
+static bool take_allowed(struct exchange *ex, struct span *out_piece)
 {
-    struct span piece;
-    const char *wrong = take_piece(ex, &piece);
+    const char *wrong = take_piece(ex, out_piece);
     if (wrong) {
         exchange_fail(ex, &ERR_BAD_REQUEST, wrong);
         return false;
@@ -63,6 +62,15 @@ static bool queue_body(struct exchange *ex)
         exchange_fail(ex, &ERR_BODY_TOO_LARGE, "the body is larger than the route takes");
         return false;
     }
+    return true;
+}
+
+/* False: the exchange is over. */
+static bool queue_body(struct exchange *ex)
+{
+    struct span piece;
+    if (!take_allowed(ex, &piece))
+        return false;
     if (!ex->has_first_piece) {
         ex->has_first_piece = true;
         ex->first_piece = piece;
@@ -93,15 +101,14 @@ static bool say_continue(struct exchange *ex)
     return false;
 }
 
-/* Reads more of the body over that which has been sent. False: nothing has come yet, or the
+/* Reads more of the body into the slab, from this place on. False: nothing has come yet, or the
  * exchange is over. */
-static bool read_body(struct exchange *ex)
+static bool read_body(struct exchange *ex, uint32_t place)
 {
     struct slab *in = ex->client->in;
-    in->start = in->end = ex->request.head_len;
+    in->start = in->end = place;
     ssize_t got = client_receive(ex->client);
     if (got > 0) {
-        ex->cannot_replay = true;
         ex->moved += got;
         return true;
     }
@@ -118,6 +125,44 @@ static bool read_body(struct exchange *ex)
     client_want(ex->client, LOOP_READ, true);
     exchange_time_client(ex);
     return false;
+}
+
+/* Takes what stands in the slab as a part of the first piece. False: the exchange is over. */
+static bool keep_piece(struct exchange *ex)
+{
+    struct span piece;
+    if (!take_allowed(ex, &piece))
+        return false;
+    if (!ex->has_first_piece)
+        ex->first_piece.at = piece.at;
+    ex->has_first_piece = true;
+    ex->first_piece.len = (uint16_t)(ex->first_piece.len + piece.len);
+    return true;
+}
+
+static void gather(struct exchange *ex)
+{
+    while (keep_piece(ex)) {
+        uint32_t end = (uint32_t)ex->first_piece.at + ex->first_piece.len;
+        if (ex->body_is_complete || end == SLAB_BYTES) {
+            ex->request_flow = REQUEST_HELD;
+            ex->client_is_timed = false;
+            upstream_acquire(ex->upstream, &ex->user, false);
+            return;
+        }
+        if (!read_body(ex, end))
+            return;
+    }
+}
+
+void request_begin(struct exchange *ex)
+{
+    if (ex->body_is_complete || !upstream_is_scarce(ex->upstream)) {
+        upstream_acquire(ex->upstream, &ex->user, false);
+        return;
+    }
+    ex->request_flow = REQUEST_GATHERING;
+    gather(ex);
 }
 
 static void upstream_want(struct exchange *ex, enum loop_events event, bool wanted)
@@ -154,6 +199,10 @@ static bool flush(struct exchange *ex)
 
 void request_pump(struct exchange *ex)
 {
+    if (ex->request_flow == REQUEST_GATHERING) {
+        gather(ex);
+        return;
+    }
     for (int reads = 0; ex->request_flow == REQUEST_FLOWING; reads++) {
         if (!flush(ex))
             return;
@@ -166,7 +215,10 @@ void request_pump(struct exchange *ex)
             client_want(ex->client, LOOP_READ, true);
             return;
         }
-        if (!read_body(ex) || !queue_body(ex))
+        if (!read_body(ex, ex->request.head_len))
+            return;
+        ex->cannot_replay = true; /* the first piece is gone */
+        if (!queue_body(ex))
             return;
     }
 }

@@ -144,6 +144,14 @@ static void enqueue(struct upstream *upstream, struct upstream_user *user)
         set_waiting_timer(upstream);
 }
 
+bool upstream_is_scarce(const struct upstream *upstream)
+{
+    unsigned busy = 1;
+    for (size_t i = 0; i < upstream->chosen_count; i++)
+        busy += upstream->chosen[i]->busy;
+    return busy > upstream->max_connections / 2;
+}
+
 void upstream_acquire(struct upstream *upstream, struct upstream_user *user, bool fresh)
 {
     list_node_init(&user->node);

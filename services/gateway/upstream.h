@@ -84,6 +84,8 @@ struct err *upstream_update(struct upstream *upstream, const struct upstream_con
 /* Closes idle connections, and others once they are given back. Those who wait are still served. */
 void upstream_retire(struct upstream *upstream);
 
+/* With one more of them in use, most connections would be: none is to spare for a slow client. */
+bool upstream_is_scarce(const struct upstream *upstream);
 /* fresh: not one that was kept alive. */
 void upstream_acquire(struct upstream *upstream, struct upstream_user *user, bool fresh);
 /* Leaves the queue, or discards the connection, finished or not, with a reset. Fine when the user has

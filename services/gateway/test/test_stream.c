@@ -242,11 +242,77 @@ static void bodies_arrive_as_they_were_sent(void **state)
         {"up as one, down as chunks", {1 << 20, false, 1000}, {1 << 20, true, 1000}, 3000},
         {"readers that take little", {1 << 20, true, OUT}, {1 << 20, true, OUT}, 100},
     };
-    struct edge *edge = edge_start(&(struct edge_options){.route = ROUTE});
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct exchange_plan plan = {cases[i].up, cases[i].down, cases[i].bite, {0}};
-        run_plan(cases[i].name, edge, &plan);
+    /* With one connection at most, a body is gathered before it streams. */
+    static const char *const upstreams[] = {"", ",\"max_connections\":1"};
+    for (size_t u = 0; u < ARRAY_LEN(upstreams); u++) {
+        struct edge *edge =
+            edge_start(&(struct edge_options){.route = ROUTE, .upstream = upstreams[u]});
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+            struct exchange_plan plan = {cases[i].up, cases[i].down, cases[i].bite, {0}};
+            run_plan(cases[i].name, edge, &plan);
+        }
+        edge_stop(edge);
     }
+}
+
+/* --- slow clients --- */
+
+static void slow_clients_leave_connections_to_others(void **state)
+{
+    (void)state;
+    enum { SLOW = 8 };
+    static const struct {
+        const char *name, *begin, *end;
+    } cases[] = {
+        {"length", "Content-Length: 9\r\n\r\nbe", "ginning"},
+        {"chunks", "Transfer-Encoding: chunked\r\n\r\n4\r\nbe", "gi\r\n5\r\nnning\r\n0\r\n\r\n"},
+    };
+    for (size_t c = 0; c < ARRAY_LEN(cases); c++) {
+        struct edge *edge = edge_start(
+            &(struct edge_options){.upstream = ",\"max_connections\":4,\"wait_timeout_ms\":500"});
+        int fds[SLOW];
+        char got[OUT];
+        for (size_t i = 0; i < SLOW; i++) {
+            fds[i] = client_connect(edge);
+            client_say(fds[i], "POST / HTTP/1.1\r\nHost: h\r\n");
+            client_say(fds[i], cases[c].begin);
+        }
+        edge_await(edge, "gateway_client_connections", SLOW);
+        client_call(edge, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", got,
+                    sizeof(got));
+        CHECK_INT(cases[c].name, status_of(got), 200);
+        for (size_t i = 0; i < SLOW; i++) {
+            client_say(fds[i], cases[c].end);
+            client_say(fds[i], "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+            client_read_answer(fds[i], got, sizeof(got));
+            CHECK_INT(cases[c].name, status_of(got), 200);
+            client_read_answer(fds[i], got, sizeof(got));
+            CHECK_INT(cases[c].name, status_of(got), 200);
+            close(fds[i]);
+        }
+        edge_stop(edge);
+    }
+}
+
+static void a_body_that_does_not_come_is_given_up(void **state)
+{
+    (void)state;
+    struct edge *edge = edge_start(
+        &(struct edge_options){.upstream = ",\"max_connections\":1", .body_timeout_ms = 100});
+    char got[OUT];
+    int fd = client_connect(edge);
+    client_say(fd, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe");
+    size_t len;
+    assert_int_equal(client_read_all(fd, got, sizeof(got), &len), END_EOF);
+    assert_int_equal(status_of(got), 408);
+    close(fd);
+    fd = client_connect(edge);
+    client_say(fd, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe");
+    shutdown(fd, SHUT_WR);
+    assert_int_equal(client_read_all(fd, got, sizeof(got), &len), END_EOF);
+    assert_int_equal(status_of(got), 400);
+    close(fd);
+    assert_int_equal(origin_count(edge->origin, &edge->origin->connections), 0);
     edge_stop(edge);
 }
 
@@ -426,6 +492,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bodies_arrive_as_they_were_sent),
+        cmocka_unit_test(slow_clients_leave_connections_to_others),
+        cmocka_unit_test(a_body_that_does_not_come_is_given_up),
         cmocka_unit_test(hundred_megabytes_need_no_more_memory),
         cmocka_unit_test(a_client_that_does_not_read_stops_the_upstream),
         cmocka_unit_test(an_upstream_that_does_not_read_stops_the_client),
