@@ -183,3 +183,13 @@ bool answer_has(const char *address, const char *path, const char *text)
     ask(address, path, body, sizeof(body));
     return strstr(body, text) != NULL;
 }
+
+void await_answer_has(const char *address, const char *path, const char *text)
+{
+    int64_t until_ms = clock_mono_ms() + PATIENCE_MS;
+    while (!answer_has(address, path, text)) {
+        if (clock_mono_ms() > until_ms)
+            fail_msg("%s: still without %s", path, text);
+        err_free(ctx_sleep(NULL, 5));
+    }
+}

@@ -47,5 +47,7 @@ int ask(const char *address, const char *path, char *body, size_t size);
 /* Until the status is as expected. */
 void await_status(const char *address, const char *path, int status);
 bool answer_has(const char *address, const char *path, const char *text);
+/* Until it does: a request is counted after its answer was sent. */
+void await_answer_has(const char *address, const char *path, const char *text);
 
 #endif

@@ -18,7 +18,7 @@ static void test_hello(void **state)
     assert_int_equal(ask(child.address, "/hello", body, sizeof(body)), 404);
     assert_int_equal(ask(child.admin, "/livez", NULL, 0), 200);
     assert_int_equal(ask(child.admin, "/readyz", NULL, 0), 200);
-    assert_true(answer_has(child.admin, "/metrics", "route=\"/hello/{name}\""));
+    await_answer_has(child.admin, "/metrics", "route=\"/hello/{name}\"");
     child_stop(&child);
     assert_non_null(strstr(child.text, "\"route\":\"/hello/{name}\",\"status\":200"));
 }

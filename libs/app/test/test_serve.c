@@ -130,8 +130,8 @@ static void test_starts_serves_and_stops(void **state)
         assert_int_equal(ask(child.admin, "/version", body, sizeof(body)), 200);
         assert_non_null(strstr(body, "\"name\":\"plain\",\"version\":\""));
         assert_true(answer_has(child.admin, "/metrics", "\nprocess_resident_memory_bytes "));
-        assert_true(answer_has(child.admin, "/metrics",
-                               "http_server_request_duration_seconds_count{method=\"GET\""));
+        await_answer_has(child.admin, "/metrics",
+                         "http_server_request_duration_seconds_count{method=\"GET\"");
         child_signal(&child, signals[i]);
         assert_int_equal(child_end(&child), 0);
         child.awaited = 0;
