@@ -60,12 +60,13 @@ static void email_key(const char *email, char out[static EMAIL_TEXT])
     str_lower(out);
 }
 
-static struct err *put_account(struct sql_conn *conn, struct ctx *ctx, void *data)
+struct err *store_put_account(struct sql_db *db, struct ctx *ctx, const struct account *account)
 {
-    const struct account *account = data;
     char key[EMAIL_TEXT];
     email_key(account->email, key);
     int64_t now_ms = clock_now_ms();
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
     TRY(sql_exec(conn, ctx,
                  "DELETE FROM accounts WHERE email_key = $1 AND status = 'pending'"
                  " AND created_at < $2",
@@ -81,12 +82,6 @@ static struct err *put_account(struct sql_conn *conn, struct ctx *ctx, void *dat
                     SQL_TEXT(user_roles[account->role]),
                     SQL_TEXT(account_statuses[account->status]), SQL_TEXT(account->password_hash),
                     SQL_I64(now_ms), SQL_I64(account->updated_at_ms));
-}
-
-struct err *store_put_account(struct sql_db *db, struct ctx *ctx, const struct account *account)
-{
-    struct account copy = *account;
-    return sql_transact(db, ctx, put_account, &copy);
 }
 
 struct err *store_update_account(struct sql_db *db, struct ctx *ctx, const struct account *account)
@@ -139,9 +134,10 @@ struct err *store_find_account_by_email(struct sql_db *db, struct ctx *ctx, cons
 
 /* --- sessions --- */
 
-static struct err *add_session(struct sql_conn *conn, struct ctx *ctx, void *data)
+struct err *store_add_session(struct sql_db *db, struct ctx *ctx, const struct session *session)
 {
-    const struct session *session = data;
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
     TRY(sql_exec(conn, ctx, "DELETE FROM sessions WHERE expires_at <= $1", NULL,
                  SQL_I64(session->created_at_ms)));
     TRY(sql_exec(conn, ctx,
@@ -156,12 +152,6 @@ static struct err *add_session(struct sql_conn *conn, struct ctx *ctx, void *dat
                     SQL_TEXT(session->seed), SQL_I64(session->generation),
                     SQL_I64(session->created_at_ms), SQL_I64(session->rotated_at_ms),
                     SQL_I64(session->expires_at_ms));
-}
-
-struct err *store_add_session(struct sql_db *db, struct ctx *ctx, const struct session *session)
-{
-    struct session copy = *session;
-    return sql_transact(db, ctx, add_session, &copy);
 }
 
 struct err *store_find_session(struct sql_db *db, struct ctx *ctx, const char *id,

@@ -13,39 +13,35 @@ static void email_key(const char *email, char out[static EMAIL_TEXT])
     str_lower(out);
 }
 
-static struct err *email_taken(struct err *e)
-{
-    return err_is(e, &SQL_UNIQUE)
-               ? err_wrap_as(e, &EMAIL_TAKEN, "another user has this email address")
-               : e;
-}
-
-/* A pending user gives way to whoever claims the address; old ones go at the same time. */
-static struct err *clear_address(struct sql_conn *conn, struct ctx *ctx, const char *key)
-{
-    return sql_exec(conn, ctx,
-                    "DELETE FROM users WHERE status = 'pending'"
-                    " AND (email_key = $1 OR created_at < $2)",
-                    NULL, SQL_TEXT(key), SQL_I64(clock_now_ms() - PENDING_MAX_MS));
-}
-
 /* --- create --- */
 
-static struct err *insert_user(struct sql_conn *conn, struct ctx *ctx, void *data)
+static struct err *remove_old_pending(struct sql_conn *conn, struct ctx *ctx)
 {
-    const struct user *user = data;
+    return sql_exec(conn, ctx, "DELETE FROM users WHERE status = 'pending' AND created_at < $1",
+                    NULL, SQL_I64(clock_now_ms() - PENDING_MAX_MS));
+}
+
+/* One statement, so that those who come at the same time need not wait for each other: a pending
+ * user with the address becomes the new one. */
+static struct err *insert_user(struct sql_conn *conn, struct ctx *ctx, const struct user *user)
+{
     char key[EMAIL_TEXT];
     email_key(user->email, key);
-    TRY(clear_address(conn, ctx, key));
-    return sql_exec(conn, ctx,
-                    "INSERT INTO users (id, email, email_key, name, role, status, email_verified,"
-                    " version, created_at, updated_at)"
-                    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-                    NULL, SQL_TEXT(user->id), SQL_TEXT(user->email), SQL_TEXT(key),
-                    SQL_TEXT(user->name), SQL_TEXT(user_roles[user->role]),
-                    SQL_TEXT(user_statuses[user->status]), SQL_BOOL(user->email_verified),
-                    SQL_I64(user->version), SQL_I64(user->created_at_ms),
-                    SQL_I64(user->updated_at_ms));
+    int64_t affected = 0;
+    TRY(sql_exec(conn, ctx,
+                 "INSERT INTO users (id, email, email_key, name, role, status, email_verified,"
+                 " version, created_at, updated_at)"
+                 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+                 " ON CONFLICT (email_key) DO UPDATE SET id = excluded.id, email = excluded.email,"
+                 " name = excluded.name, role = excluded.role, status = excluded.status,"
+                 " created_at = excluded.created_at, updated_at = excluded.updated_at"
+                 " WHERE users.status = 'pending'",
+                 &affected, SQL_TEXT(user->id), SQL_TEXT(user->email), SQL_TEXT(key),
+                 SQL_TEXT(user->name), SQL_TEXT(user_roles[user->role]),
+                 SQL_TEXT(user_statuses[user->status]), SQL_BOOL(user->email_verified),
+                 SQL_I64(user->version), SQL_I64(user->created_at_ms),
+                 SQL_I64(user->updated_at_ms)));
+    return affected == 1 ? NULL : err_new(&EMAIL_TAKEN, "another user has this email address");
 }
 
 struct err *store_create(struct sql_db *db, struct ctx *ctx, const struct new_user *new_user,
@@ -62,7 +58,10 @@ struct err *store_create(struct sql_db *db, struct ctx *ctx, const struct new_us
     uuid_new(user.id);
     str_copy(user.email, sizeof(user.email), new_user->email);
     str_copy(user.name, sizeof(user.name), new_user->name);
-    TRY(email_taken(sql_transact(db, ctx, insert_user, &user)));
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
+    TRY(remove_old_pending(conn, ctx));
+    TRY(insert_user(conn, ctx, &user));
     *out_user = user;
     return NULL;
 }
@@ -131,7 +130,8 @@ static struct err *update_user(struct sql_conn *conn, struct ctx *ctx, struct us
 {
     char key[EMAIL_TEXT];
     email_key(user->email, key);
-    TRY(clear_address(conn, ctx, key));
+    TRY(sql_exec(conn, ctx, "DELETE FROM users WHERE email_key = $1 AND status = 'pending'", NULL,
+                 SQL_TEXT(key)));
     user->version++;
     /* Never back, whatever the clock does: others tell the newer of two versions by it. */
     user->updated_at_ms = MAX(clock_now_ms(), user->updated_at_ms + 1);
@@ -165,7 +165,9 @@ struct err *store_edit(struct sql_db *db, struct ctx *ctx, const char *id, user_
     struct err *e = sql_transact(db, ctx, edit_user, &edit);
     if (err_is(e, &SQL_SERIALIZATION))
         return err_wrap_as(e, &USER_CHANGED, "others keep changing the same user");
-    TRY(email_taken(e));
+    if (err_is(e, &SQL_UNIQUE))
+        return err_wrap_as(e, &EMAIL_TAKEN, "another user has this email address");
+    TRY(e);
     *out_user = edit.user;
     return NULL;
 }

@@ -152,6 +152,29 @@ static void test_exactly_one_registration_wins(void **state)
                      3 + ROUNDS);
 }
 
+static void register_another(size_t index, void *data)
+{
+    struct race *race = data;
+    struct user user = {0};
+    char email[64];
+    for (int round = 0; round < ROUNDS; round++) {
+        snprintf(email, sizeof(email), "other-%zu-%d@example.com", index, round);
+        struct err *e = create(race->fixture, email, &user);
+        if (!e)
+            e = by_id(race->fixture, "users.v1.activate", user.id, &user);
+        if (!e)
+            atomic_fetch_add(&race->winners, 1);
+        err_free(e);
+    }
+}
+
+static void test_different_addresses_do_not_collide(void **state)
+{
+    struct race race = {.fixture = *state};
+    run_threads(RACERS, register_another, &race);
+    assert_int_equal(atomic_load(&race.winners), RACERS * ROUNDS);
+}
+
 static void test_models(void **state)
 {
     (void)state;
@@ -179,6 +202,7 @@ int main(void)
         TEST(test_a_broken_off_registration_gives_way),
         TEST(test_old_pending_users_go),
         TEST(test_exactly_one_registration_wins),
+        TEST(test_different_addresses_do_not_collide),
         TEST(test_models),
         TEST(test_start_and_stop),
     };
