@@ -2,8 +2,9 @@
 
 #include "internal.h"
 
-#define ATTEMPTS    5
-#define BACK_OFF_MS 5 /* before the second attempt; doubles, and half of it is random */
+#define ATTEMPTS        10
+#define BACK_OFF_MS     5 /* before the second attempt; doubles, and half of it is random */
+#define BACK_OFF_MAX_MS 80
 
 struct err *sql_begin_as(struct sql_conn *conn, struct ctx *ctx, enum transaction kind)
 {
@@ -70,6 +71,6 @@ struct err *sql_transact(struct sql_db *db, struct ctx *ctx,
             return e;
         err_free(e);
         TRY(ctx_sleep(ctx, back_off_ms / 2 + random_below(back_off_ms)));
-        back_off_ms *= 2;
+        back_off_ms = MIN(back_off_ms * 2, BACK_OFF_MAX_MS);
     }
 }

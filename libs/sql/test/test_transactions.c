@@ -193,8 +193,8 @@ static void collisions_run_again(void **state)
     } rows[] = {
         {"none", 0, NULL, 1, NULL},
         {"two", 2, NULL, 3, NULL},
-        {"four", 4, NULL, 5, NULL},
-        {"five are enough", 5, NULL, 5, &SQL_SERIALIZATION},
+        {"nine", 9, NULL, 10, NULL},
+        {"ten are enough", 10, NULL, 10, &SQL_SERIALIZATION},
         {"another error", 0, &OTHER, 1, &OTHER},
         {"another error after one", 1, &OTHER, 2, &OTHER},
     };

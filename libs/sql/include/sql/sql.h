@@ -253,7 +253,7 @@ struct err *sql_begin(struct sql_conn *conn, struct ctx *ctx) MUST_CHECK;
 struct err *sql_commit(struct sql_conn *conn, struct ctx *ctx) MUST_CHECK;
 /* Ends open rows as well. No effect without a transaction. */
 void sql_rollback(struct sql_conn *conn);
-/* Acquires, begins, runs, commits (or rolls back on error). Runs again, at most 5 times with
+/* Acquires, begins, runs, commits (or rolls back on error). Runs again, at most 10 times with
  * back-off, when the error is SQL_SERIALIZATION: run must have no other effects. */
 struct err *sql_transact(struct sql_db *db, struct ctx *ctx,
                          struct err *(*run)(struct sql_conn *conn, struct ctx *ctx, void *data),
