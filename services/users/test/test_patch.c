@@ -165,8 +165,9 @@ static void test_pending_users_give_way_to_a_change_of_address(void **state)
 
 /* --- many at once --- */
 
-#define WRITERS 16
-#define ROUNDS  8
+#define WRITERS   16
+#define ROUNDS    8
+#define STRANGERS 8
 
 struct race {
     struct fixture *fixture;
@@ -203,6 +204,30 @@ static void test_no_change_is_lost(void **state)
     struct user ann = {0};
     expect_ok(store_fetch(db, NULL, race.fixture->ann.id, &ann));
     assert_int_equal(ann.version, 1 + atomic_load(&race.ok));
+}
+
+static void patch_own_user(size_t index, void *data)
+{
+    struct race *race = data;
+    char email[64], token[64];
+    snprintf(email, sizeof(email), "own-%zu@example.com", index);
+    struct user user = make_user(race->fixture, email, "Own", ROLE_USER, STATUS_ACTIVE);
+    write_token(token, "user", user.id);
+    for (int round = 0; round < ROUNDS; round++) {
+        char body[96];
+        snprintf(body, sizeof(body), "{\"name\":\"%d\",\"email\":\"own-%zu-%d@example.com\"}",
+                 round, index, round);
+        _cleanup_(reply_deinit) struct reply reply =
+            CALL(race->fixture->server, PATCH, ME, .token = token, .body = body);
+        atomic_fetch_add(reply.status == 200 ? &race->ok : &race->others, 1);
+    }
+}
+
+static void test_strangers_do_not_collide(void **state)
+{
+    struct race race = {.fixture = *state};
+    run_threads(STRANGERS, patch_own_user, &race);
+    assert_int_equal(atomic_load(&race.others), 0);
 }
 
 static void patch_version_1(size_t index, void *data)
@@ -275,6 +300,7 @@ int main(void)
         TEST(test_if_match),
         TEST(test_pending_users_give_way_to_a_change_of_address),
         TEST(test_no_change_is_lost),
+        TEST(test_strangers_do_not_collide),
         TEST(test_if_match_lets_one_through),
         TEST(test_an_address_goes_to_one),
         TEST(test_one_delete_wins),
