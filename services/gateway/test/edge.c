@@ -194,14 +194,21 @@ struct origin *origin_start(int port)
     return origin;
 }
 
-void origin_stop(struct origin *origin)
+void origin_stop_connections(struct origin *origin)
 {
     pthread_mutex_lock(&origin->lock);
-    origin->is_stopping = true;
     for (size_t i = 0; i < ARRAY_LEN(origin->fds); i++)
         if (origin->fds[i] >= 0)
             shutdown(origin->fds[i], SHUT_RDWR);
     pthread_mutex_unlock(&origin->lock);
+}
+
+void origin_stop(struct origin *origin)
+{
+    pthread_mutex_lock(&origin->lock);
+    origin->is_stopping = true;
+    pthread_mutex_unlock(&origin->lock);
+    origin_stop_connections(origin);
     shutdown(origin->listen_fd, SHUT_RDWR);
     pthread_join(origin->acceptor, NULL);
     close(origin->listen_fd);
@@ -285,7 +292,8 @@ static void write_first_routes(struct edge *edge, const struct edge_options *opt
 
 struct edge *edge_start(const struct edge_options *options)
 {
-    slog_init(&(struct slog_options){.level = SLOG_OFF});
+    slog_init(&(struct slog_options){.level = options->log_fd ? SLOG_INFO : SLOG_OFF,
+                                     .fd = options->log_fd});
     struct edge *edge = calloc(1, sizeof(*edge));
     edge->fds_before = count_fds();
     edge->origin = origin_start(0);

@@ -47,6 +47,8 @@ struct origin {
 
 struct origin *origin_start(int port); /* 0: any */
 void origin_stop(struct origin *origin);
+/* Ends what its connections wait for. */
+void origin_stop_connections(struct origin *origin);
 void origin_play(struct origin *origin, struct script script);
 /* Waits until the counter has the value. */
 void origin_await(struct origin *origin, const int *counter, int value);
@@ -78,6 +80,7 @@ struct edge_options {
     char *trusted;
     struct token_checker checker;
     int other_port; /* a second server of the upstream */
+    int log_fd;     /* 0: nothing is logged */
 };
 
 struct edge *edge_start(const struct edge_options *options);

@@ -1,8 +1,10 @@
 /* Connections on both sides: kept alive, pipelined, stale, and gone at every stage. */
 #include "edge.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -501,6 +503,74 @@ static void the_longest_idle_client_makes_room(void **state)
     edge_stop(edge);
 }
 
+static void accepting_pauses_without_descriptors(void **state)
+{
+    (void)state;
+    struct edge *edge = edge_start(&(struct edge_options){0});
+    char got[OUT];
+    struct rlimit before, none;
+    int fd = client_connect(edge);
+    client_say(fd, GET);
+    client_read_answer(fd, got, sizeof(got));
+    getrlimit(RLIMIT_NOFILE, &before);
+    int late = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    none = (struct rlimit){(rlim_t)late + 1, before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)edge->port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(connect(late, (struct sockaddr *)&address, sizeof(address)), 0);
+    client_say(late, GET);
+    edge_await(edge, "gateway_client_accept_failures_total", 1);
+    client_say(fd, GET); /* those who are there are served meanwhile */
+    client_read_answer(fd, got, sizeof(got));
+    setrlimit(RLIMIT_NOFILE, &before);
+    client_read_answer(late, got, sizeof(got));
+    assert_int_equal(status_of(got), 200);
+    close(fd);
+    close(late);
+    edge_stop(edge);
+}
+
+/* A listener whose queue is full answers no one. */
+static void a_server_that_does_not_accept_times_out(void **state)
+{
+    (void)state;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    int deaf = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), queued[4];
+    assert_int_equal(bind(deaf, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(deaf, 0), 0);
+    assert_int_equal(getsockname(deaf, (struct sockaddr *)&address, &len), 0);
+    for (size_t i = 0; i < ARRAY_LEN(queued); i++) {
+        queued[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        connect(queued[i], (struct sockaddr *)&address, sizeof(address));
+    }
+    struct edge *edge = edge_start(&(struct edge_options){0});
+    char json[512], got[OUT];
+    snprintf(json, sizeof(json),
+             "{\"upstreams\":{\"deaf\":{\"servers\":[\"127.0.0.1:%d\"],\"connect_timeout_ms\":50}},"
+             "\"routes\":[{\"path\":\"/deaf\",\"upstream\":\"deaf\"}]}",
+             ntohs(address.sin_port));
+    edge_write_routes(edge, json);
+    do
+        client_call(edge, LAST, got, sizeof(got));
+    while (status_of(got) != 404);
+    client_call(edge, "GET /deaf HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", got,
+                sizeof(got));
+    assert_int_equal(status_of(got), 504);
+    /* A client that goes away while the connection is being made. */
+    int fd = client_connect(edge);
+    client_say(fd, "GET /deaf HTTP/1.1\r\nHost: h\r\n\r\n");
+    edge_await(edge, "gateway_upstream_connections", 1);
+    reset(fd);
+    edge_await(edge, "gateway_upstream_connections", 0);
+    edge_stop(edge);
+    for (size_t i = 0; i < ARRAY_LEN(queued); i++)
+        close(queued[i]);
+    close(deaf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -521,6 +591,8 @@ int main(void)
         cmocka_unit_test(the_queue_is_bounded),
         cmocka_unit_test(those_who_wait_are_served_in_turn),
         cmocka_unit_test(the_longest_idle_client_makes_room),
+        cmocka_unit_test(accepting_pauses_without_descriptors),
+        cmocka_unit_test(a_server_that_does_not_accept_times_out),
     };
     return cmocka_run_group_tests_name("connection", tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include "edge.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -400,6 +401,63 @@ static void trusted_proxies_are_believed(void **state)
     edge_stop(edge);
 }
 
+/* --- the log --- */
+
+static void each_request_is_logged_without_its_secrets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request;
+        const char *expected[6];
+    } cases[] = {
+        {"GET /a/b?token=hidden HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX-Request-Id: one\r\n"
+         "Authorization: Bearer hidden\r\nX-Forwarded-For: 1.1.1.1, 2.2.2.2, 127.0.0.9\r\n\r\n",
+         {"\"request_id\":\"one\"", "\"method\":\"GET\"", "\"path\":\"/a/b\"", "\"status\":200",
+          "\"bytes\":2,", "\"client\":\"2.2.2.2\""}},
+        {"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX-Request-Id: two\r\n"
+         "X-Forwarded-For: 1.1.1.1, hidden\r\n\r\n",
+         {"\"request_id\":\"two\"", "\"client\":\"127.0.0.1\"", "\"upstream\":\"origin\""}},
+        {"GET /hidden/.. HTTP/1.1\r\nHost: h\r\n\r\n",
+         {"\"status\":400", "\"upstream\":null", "\"path\":\"\""}},
+    };
+    char name[] = "/tmp/gateway-log-XXXXXX", trusted[] = "127.0.0.0/8";
+    int log = mkstemp(name);
+    unlink(name);
+    struct edge *edge = edge_start(&(struct edge_options){.trusted = trusted, .log_fd = log});
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char answer[OUT], text[OUT];
+        client_call(edge, cases[i].request, answer, sizeof(answer));
+        edge_await(edge, "gateway_client_connections", 0);
+        ssize_t len = pread(log, text, sizeof(text) - 1, 0);
+        text[len] = '\0';
+        for (size_t j = 0; j < 6 && cases[i].expected[j]; j++)
+            CHECK(cases[i].expected[j], strstr(text, cases[i].expected[j]));
+        CHECK(cases[i].request, !strstr(text, "hidden"));
+        assert_int_equal(ftruncate(log, 0), 0);
+        lseek(log, 0, SEEK_SET);
+    }
+    edge_stop(edge);
+    close(log);
+}
+
+static void a_broken_answer_is_logged_with_its_reason(void **state)
+{
+    (void)state;
+    char name[] = "/tmp/gateway-log-XXXXXX", text[OUT], answer[OUT];
+    int log = mkstemp(name);
+    unlink(name);
+    struct edge *edge = edge_start(&(struct edge_options){.log_fd = log});
+    origin_play(edge->origin,
+                (struct script){"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", 0, CLOSE, WHOLE});
+    client_call(edge, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", answer, sizeof(answer));
+    edge_await(edge, "gateway_client_connections", 0);
+    ssize_t len = pread(log, text, sizeof(text) - 1, 0);
+    text[len] = '\0';
+    assert_non_null(strstr(text, "\"failure\":\"the upstream broke off its answer\""));
+    edge_stop(edge);
+    close(log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +467,8 @@ int main(void)
         cmocka_unit_test(traces_go_on),
         cmocka_unit_test(errors_have_ids_too),
         cmocka_unit_test(trusted_proxies_are_believed),
+        cmocka_unit_test(each_request_is_logged_without_its_secrets),
+        cmocka_unit_test(a_broken_answer_is_logged_with_its_reason),
     };
     return cmocka_run_group_tests_name("forward", tests, NULL, NULL);
 }

@@ -384,6 +384,37 @@ static void a_client_that_does_not_read_stops_the_upstream(void **state)
     edge_stop(edge);
 }
 
+/* Sends more than the client takes, then breaks the connection while the gateway holds back. */
+static void serve_and_break(struct origin *origin, int fd)
+{
+    serve_endlessly(origin, fd);
+    const struct linger none = {.l_onoff = 1};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+}
+
+static void a_break_behind_a_slow_client_is_noticed(void **state)
+{
+    (void)state;
+    struct edge *edge = edge_start(&(struct edge_options){0});
+    size_t sent = 0;
+    edge->origin->data = &sent;
+    edge->origin->serve = serve_and_break;
+    int fd = client_connect(edge);
+    client_say(fd, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    origin_await(edge->origin, &edge->origin->requests, 2);
+    origin_stop_connections(edge->origin);
+    origin_await(edge->origin, &edge->origin->open, 0);
+    enum end end;
+    size_t len;
+    static char got[OUT];
+    do
+        end = client_read_all(fd, got, sizeof(got), &len);
+    while (len == sizeof(got) - 1);
+    assert_int_equal(end, END_RESET);
+    close(fd);
+    edge_stop(edge);
+}
+
 /* Takes the head and nothing else, until it is told to go. */
 static void serve_nothing(struct origin *origin, int fd)
 {
@@ -496,6 +527,7 @@ int main(void)
         cmocka_unit_test(a_body_that_does_not_come_is_given_up),
         cmocka_unit_test(hundred_megabytes_need_no_more_memory),
         cmocka_unit_test(a_client_that_does_not_read_stops_the_upstream),
+        cmocka_unit_test(a_break_behind_a_slow_client_is_noticed),
         cmocka_unit_test(an_upstream_that_does_not_read_stops_the_client),
         cmocka_unit_test(a_client_that_stops_reading_is_cut_off),
         cmocka_unit_test(a_client_that_asks_is_told_to_continue),
