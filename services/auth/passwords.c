@@ -64,6 +64,7 @@ struct err *password_check(const char *password, const char *email, const char *
 
 /* --- hashing --- */
 
+#define TURN_MS        2000 /* how long a password may wait for its turn */
 #define RETRY_AFTER_MS 1000
 
 struct passwords {
@@ -104,7 +105,7 @@ struct err *passwords_new(const struct auth_settings *settings, struct metrics *
                                    "Passwords that are being hashed or wait for it", NULL);
     passwords->refused =
         metric_counter(metrics, "auth_hash_refused_total",
-                       "Passwords that found the queue full and were answered with 503", NULL);
+                       "Passwords that did not get their turn and were answered with 503", NULL);
     *out_passwords = TAKE(passwords);
     return NULL;
 }
@@ -137,12 +138,16 @@ static struct err *run_verify(void *data)
     return argon2_verify(job->verify, job->password, &job->is_right);
 }
 
-static struct err *submit(struct passwords *passwords, struct ctx *ctx,
+static struct err *submit(struct passwords *passwords, struct ctx *parent,
                           struct err *(*run)(void *job), struct job *job)
 {
+    _cleanup_(ctx_deinit) struct ctx ctx;
+    ctx_init(&ctx, parent, TURN_MS);
     metric_add(passwords->jobs, 1);
-    struct err *e = pool_call(passwords->pool, ctx, run, job);
+    struct err *e = pool_call(passwords->pool, &ctx, run, job);
     metric_add(passwords->jobs, -1);
+    if (err_is(e, &ERR_UPSTREAM_TIMEOUT) && !ctx_is_done(parent))
+        e = err_wrap_as(e, &ERR_OVERLOADED, "too many passwords are waiting to be checked");
     if (!err_is(e, &ERR_OVERLOADED))
         return e;
     metric_add(passwords->refused, 1);

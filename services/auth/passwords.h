@@ -1,9 +1,10 @@
 /*
  * Passwords: policy, and hashing with bounds.
  *
- * Hashing takes tens of milliseconds and megabytes, so it runs on a pool of its own with a bounded
- * queue: the memory is bounded by HASH_WORKERS times ARGON2_MEMORY_KIB, and overload is answered
- * with ERR_OVERLOADED and a Retry-After. Any thread may call; hash and verify block for their turn.
+ * Hashing takes tens of milliseconds and megabytes, so it runs on a pool of its own: the memory is
+ * bounded by HASH_WORKERS times ARGON2_MEMORY_KIB. When the queue is full, or a turn does not come
+ * within two seconds, that is ERR_OVERLOADED with a time to try again. Any thread may call; hash and
+ * verify block for their turn.
  */
 #ifndef AUTH_PASSWORDS_H
 #define AUTH_PASSWORDS_H

@@ -167,6 +167,37 @@ static void test_an_ended_ctx(void **state)
     ctx_deinit(&ctx);
 }
 
+struct pair {
+    struct passwords *passwords;
+    struct err *errors[2];
+};
+
+static void hash_one(size_t index, void *data)
+{
+    struct pair *pair = data;
+    char hash[PASSWORD_HASH_TEXT];
+    pair->errors[index] = password_hash(pair->passwords, NULL, "the password", hash);
+}
+
+/* One worker, which is busy for longer than anybody waits for a turn. */
+static void test_a_turn_that_does_not_come(void **state)
+{
+    (void)state;
+    struct auth_settings slow = CHEAP;
+    slow.argon2_memory_kib = 64 * 1024;
+    slow.argon2_passes = 100;
+    _cleanup_(metrics_free) struct metrics *metrics = NULL;
+    expect_ok(metrics_new(&metrics));
+    _cleanup_(passwords_free) struct passwords *passwords = NULL;
+    expect_ok(passwords_new(&slow, metrics, &passwords));
+    struct pair pair = {.passwords = passwords};
+    run_threads(2, hash_one, &pair);
+    struct err *late = pair.errors[0] ? pair.errors[0] : pair.errors[1];
+    assert_true(!pair.errors[0] || !pair.errors[1]);
+    assert_true(err_retry_after_ms(late) > 0);
+    expect_error(late, &ERR_OVERLOADED);
+}
+
 static void test_out_of_memory(void **state)
 {
     struct fixture *fixture = *state;
@@ -199,9 +230,10 @@ static void test_workers_by_cores(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_policy),      TEST(test_hash_and_verify), TEST(test_outdated),
-        TEST(test_what_cannot_be_verified), TEST(test_an_ended_ctx),    TEST(test_out_of_memory),
-        TEST(test_workers_by_cores),
+        cmocka_unit_test(test_policy), TEST(test_hash_and_verify),
+        TEST(test_outdated),           TEST(test_what_cannot_be_verified),
+        TEST(test_an_ended_ctx),       TEST(test_out_of_memory),
+        TEST(test_workers_by_cores),   cmocka_unit_test(test_a_turn_that_does_not_come),
     };
     return cmocka_run_group_tests_name("auth.passwords", tests, NULL, NULL);
 }
