@@ -36,17 +36,16 @@ static struct err *start_listener(struct process *process)
         *authenticator = app->authenticator(runtime);
     else if (runtime->verifier)
         *authenticator = app_verifier_authenticator(runtime->verifier);
-    const struct http_server_options options = {
-        .name = app->name,
-        .version = app_version(),
-        .address = process->settings.shared.listen_addr,
-        .tables = process->tables,
-        .state = runtime->state,
-        .threads = process->settings.shared.http_threads,
-        .access_log = process->settings.shared.access_log,
-        .metrics = runtime->metrics,
-        .authenticator = authenticator->check ? authenticator : NULL,
-    };
+    struct http_server_options options = app->http ? *app->http : (struct http_server_options){0};
+    options.name = app->name;
+    options.version = app_version();
+    options.address = process->settings.shared.listen_addr;
+    options.tables = process->tables;
+    options.state = runtime->state;
+    options.threads = process->settings.shared.http_threads;
+    options.access_log = process->settings.shared.access_log;
+    options.metrics = runtime->metrics;
+    options.authenticator = authenticator->check ? authenticator : NULL;
     return err_wrap(http_server_start(&options, &process->server), "listen at LISTEN_ADDR=%s",
                     options.address);
 }

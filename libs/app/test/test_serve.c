@@ -143,6 +143,32 @@ static void test_starts_serves_and_stops(void **state)
     }
 }
 
+/* --- a chain of the service's own --- */
+
+static struct err *close_the_shop(struct http_req *req, struct http_res *res,
+                                  struct http_next *next)
+{
+    if (strcmp(http_path(req), "/wait/1") == 0)
+        return err_new(&ERR_CONFLICT, "closed");
+    return http_next(next, req, res);
+}
+static const struct http_middleware shop = {"shop", close_the_shop};
+
+static void test_a_chain_of_its_own(void **state)
+{
+    (void)state;
+    const struct http_middleware *chain[] = {&HTTP_RECOVER, &shop, &HTTP_DEADLINE, NULL};
+    const struct http_server_options http = {.name = "not looked at", .chain = chain};
+    const struct app app = {.name = "shop", .routes = ROUTES(routes), .http = &http};
+    struct child child;
+    child_start(&child, &app, NULL, NULL);
+    child_await_listening(&child);
+    assert_int_equal(ask(child.address, "/wait/0", NULL, 0), 200);
+    assert_int_equal(ask(child.address, "/wait/1", NULL, 0), 409);
+    assert_true(answer_has(child.address, "/openapi.json", "\"title\":\"shop\""));
+    child_stop(&child);
+}
+
 /* A port that somebody else holds. */
 static int hold_port(char address[static 64])
 {
@@ -512,6 +538,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_starts_serves_and_stops),
+        CASE(test_a_chain_of_its_own),
         CASE(test_port_in_use),
         CASE(test_failed_start),
         CASE(test_requests_in_flight_finish),

@@ -98,6 +98,9 @@ struct app {
     const char *database_url; /* default of DATABASE_URL; NULL: it must be set */
     unsigned needs;           /* enum app_needs */
     struct route_table routes;
+    /* Of the listener: chain, cors, rate_limit, max_body and the timeouts. The rest of it is not
+     * looked at, it comes from settings and the app. NULL: the defaults. */
+    const struct http_server_options *http;
     const struct sql_migrations *migrations; /* NULL: none */
     const struct cfg_table *settings;        /* the service's own; NULL: none */
     size_t settings_size;                    /* bytes of their struct */
