@@ -462,31 +462,6 @@ static void test_targets(void **state)
     assert_int_equal(raw_call(*state, "OPTIONS * HTTP/1.1\r\n" HOST CLOSE END, &answer), 0);
 }
 
-/* However a thread begins: who comes after is served. */
-static void test_empty_lines_on_every_thread(void **state)
-{
-    (void)state;
-    struct http_server_options options = sample_options();
-    options.address = "127.0.0.1:0";
-    options.threads = 1;
-    struct http_server *server = start_with(&options);
-    static const char *const first[] = {
-        "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\nGET /public HTTP/1.1\r\n" HOST END, "\r\n\r\n",
-        "\n\nGET /public HTTP/1.1\r\n" HOST END};
-    for (size_t i = 0; i < ARRAY_LEN(first); i++) {
-        _cleanup_(buf_deinit) struct buf answer = BUF_INIT(ANSWER_MAX);
-        int fd = raw_connect(server);
-        raw_send_text(fd, first[i]);
-        shutdown(fd, SHUT_WR);
-        raw_read_all(fd, &answer);
-        close(fd);
-        buf_reset(&answer);
-        CHECK_INT(first[i], raw_call(server, "GET /public HTTP/1.1\r\n" HOST CLOSE END, &answer),
-                  200);
-    }
-    http_server_stop(server, 0);
-}
-
 /* Nothing of what civetweb can do by itself is there. */
 static void test_civetweb_is_hidden(void **state)
 {
@@ -572,7 +547,6 @@ int main(void)
         cmocka_unit_test(test_versions),
         cmocka_unit_test(test_pipelining),
         cmocka_unit_test(test_targets),
-        cmocka_unit_test(test_empty_lines_on_every_thread),
         cmocka_unit_test(test_civetweb_is_hidden),
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_wrong_addresses),
