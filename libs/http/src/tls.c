@@ -90,7 +90,9 @@ static bool set_host(SSL *ssl, const char *host)
     if (is_address)
         return X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1;
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
+    return SSL_set1_host(ssl, host) == 1 &&
+           SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                    (void *)(uintptr_t)host) == 1;
 }
 
 struct err *http_tls_connect(struct tls_context *context, int fd, const char *host, struct ctx *ctx,

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#define _cleanup_(function)     __attribute__((cleanup(function##_p)))
+#define _cleanup_(function)     __attribute__((cleanup(function##_p), unused))
 #define MUST_CHECK              __attribute__((warn_unused_result))
 #define NEVER_NULL              __attribute__((returns_nonnull))
 #define PRINTF_LIKE(text, args) __attribute__((format(printf, text, args)))
