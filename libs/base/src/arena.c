@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <base/secret.h>
+
 #define ALIGNMENT   16
 #define FIRST_BLOCK ((size_t)4096)
 #define LARGE_BLOCK ((size_t)65536)
@@ -54,6 +56,12 @@ void arena_reset(struct arena *arena)
     }
     first->used = 0;
     arena->used = first->size;
+}
+
+void arena_wipe(struct arena *arena)
+{
+    for (struct arena_block *block = arena->head; block; block = block->next)
+        secret_wipe(block->data, block->used);
 }
 
 /* A block with room for size bytes. The usual size is given up for a smaller one when max_bytes is

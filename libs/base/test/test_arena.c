@@ -138,6 +138,21 @@ static void test_out_of_memory(void **state)
     assert_non_null(arena_alloc(&arena, 1));
 }
 
+static void test_wipe(void **state)
+{
+    (void)state;
+    _cleanup_(arena_deinit) struct arena arena = ARENA_INIT(1 << 20);
+    arena_wipe(&arena); /* nothing there yet */
+    char *texts[3] = {arena_strdup(&arena, "hunter2"), arena_alloc(&arena, 100000),
+                      arena_strdup(&arena, "hunter2")};
+    memset(texts[1], 'x', 100000);
+    arena_wipe(&arena);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        assert_string_equal(texts[i], "");
+    for (size_t i = 0; i < 100000; i++)
+        assert_int_equal(texts[1][i], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +164,7 @@ int main(void)
         cmocka_unit_test(test_reset_keeps_no_large_block),
         cmocka_unit_test(test_large_request_does_not_waste_the_block_in_use),
         cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_wipe),
         cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,9 +169,12 @@ static void end(struct exchange *exchange)
         req->has_ctx = false;
     }
     err_free(TAKE(req->refusal));
+    /* Passwords come in bodies, and are in the structs that were made of them. */
+    if (req->in.len > 0) {
+        secret_wipe(req->in.data, req->in.len);
+        arena_wipe(&req->arena);
+    }
     arena_reset(&req->arena);
-    /* Passwords come in bodies. */
-    secret_wipe(req->in.data, req->in.len);
     empty(&req->in);
     empty(&exchange->res.body);
     empty(&exchange->res.out);

@@ -28,6 +28,8 @@ struct arena {
 void arena_deinit(struct arena *arena);
 DEFINE_CLEANUP_VALUE(struct arena, arena_deinit);
 void arena_reset(struct arena *arena);
+/* Overwrites all that was allocated, for an arena that held secrets: before a reset or deinit. */
+void arena_wipe(struct arena *arena);
 
 /* Zeroed, aligned to 16 bytes; size 0 gives a valid pointer. count * size is
  * checked for overflow. */
