@@ -9,12 +9,17 @@
 
 #define ACCEPTS_PER_ROUND 64
 #define PAUSE_MS          100
+#define WARN_MS           10000 /* between two warnings of one worker */
 
 static void pause_accepting(struct worker *worker, int failure)
 {
     stat_add(&worker->stats.accept_failures, 1);
-    _cleanup_(err_free) struct err *e = err_errno(failure, "accept");
-    slog_warn("accepting connections pauses", SLOG_ERR(e));
+    int64_t now_ms = loop_now_ms(worker->loop);
+    if (now_ms >= worker->listener_warns_ms) {
+        _cleanup_(err_free) struct err *e = err_errno(failure, "accept");
+        slog_warn("accepting connections pauses", SLOG_ERR(e));
+        worker->listener_warns_ms = now_ms + WARN_MS;
+    }
     loop_change(&worker->listener, 0);
     loop_set_timer(worker->loop, &worker->listener_pause, PAUSE_MS);
 }

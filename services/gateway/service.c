@@ -16,7 +16,7 @@
 #include "worker.h"
 
 #define RESOLVE_MS  30000
-#define DESCRIPTORS 256 /* for everything but clients */
+#define DESCRIPTORS 256 /* for everything but clients; half of them where there are few */
 #define STACK_BYTES ((size_t)256 * 1024)
 
 struct gateway {
@@ -49,7 +49,7 @@ static unsigned count_clients(int64_t wanted)
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     getrlimit(RLIMIT_NOFILE, &limit);
-    rlim_t room = limit.rlim_cur > 2 * DESCRIPTORS ? limit.rlim_cur - DESCRIPTORS : DESCRIPTORS;
+    rlim_t room = limit.rlim_cur - MIN(DESCRIPTORS, limit.rlim_cur / 2);
     return (unsigned)MIN((rlim_t)wanted, room / 2);
 }
 

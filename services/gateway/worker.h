@@ -42,6 +42,7 @@ struct worker {
     struct loop *loop;
     struct loop_source listener;
     struct loop_timer listener_pause; /* after a failed accept() */
+    int64_t listener_warns_ms;        /* not before */
     struct list_node idle_clients;    /* the longest idle first */
     struct list_node busy_clients;
     unsigned clients;
