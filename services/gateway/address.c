@@ -192,7 +192,7 @@ struct err *address_listen(const char *text, int *out_fd)
     uint16_t port;
     if (!address_split(text, host, sizeof(host), &port))
         return err_new(&ERR_INTERNAL, "%s is not host:port", text);
-    union address address;
+    union address address = {0};
     int fd;
     if (host[0] == '\0') {
         fd = open_any(port, &address);

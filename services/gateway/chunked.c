@@ -123,6 +123,7 @@ size_t chunk_line(char out[static CHUNK_LINE_MAX], size_t size)
         count++;
     for (size_t i = 0; i < count; i++)
         out[i] = digits[size >> (4 * (count - 1 - i)) & 15];
-    memcpy(out + count, "\r\n", 2);
+    out[count] = '\r';
+    out[count + 1] = '\n';
     return count + 2;
 }

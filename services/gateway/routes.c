@@ -154,7 +154,7 @@ static int compare_segment(struct str segment, const struct node *node)
 /* Where the segment stands among the children, or would stand. */
 static size_t child_place(const struct node *node, struct str segment, bool *out_exists)
 {
-    size_t low = 0, high = node->child_count;
+    size_t low = 0, high = node->children ? node->child_count : 0;
     *out_exists = false;
     while (low < high && !*out_exists) {
         size_t middle = low + (high - low) / 2;

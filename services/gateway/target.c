@@ -94,11 +94,16 @@ static const char *parse_origin_form(char *base, struct span text, struct target
     return NULL;
 }
 
+static bool ends_authority(char byte)
+{
+    return byte == '/' || byte == '?' || byte == '#';
+}
+
 static const char *parse_absolute_form(char *base, struct span text, size_t scheme_len,
                                        struct target *target)
 {
     size_t end = scheme_len;
-    while (end < text.len && !memchr("/?#", base[text.at + end], 3))
+    while (end < text.len && !ends_authority(base[text.at + end]))
         end++;
     target->host = (struct span){(uint16_t)(text.at + scheme_len), (uint16_t)(end - scheme_len)};
     if (!host_is_valid(span_str(base, target->host)))

@@ -180,9 +180,9 @@ static void test_what_messages_show(void **state)
     entry[6 + 100] = '\xbc';
     struct settings settings = {0};
     _cleanup_(err_free) struct err *e = load(&settings, ENV(entry, "KEY=abcd"));
-    char shown[200] = "TITLE=\"";
-    memset(shown + strlen(shown), 'x', 99);
-    strcat(shown, "\"...: must be a text of 2 to 200 bytes");
+    char xs[100] = "", shown[200];
+    memset(xs, 'x', sizeof(xs) - 1);
+    snprintf(shown, sizeof(shown), "TITLE=\"%s\"...: must be a text of 2 to 200 bytes", xs);
     assert_non_null(strstr(err_detail(e), shown));
 }
 

@@ -297,7 +297,7 @@ struct edge *edge_start(const struct edge_options *options)
     struct edge *edge = calloc(1, sizeof(*edge));
     edge->fds_before = count_fds();
     edge->origin = origin_start(0);
-    strcpy(edge->directory, "/tmp/gateway-XXXXXX");
+    str_copy(edge->directory, sizeof(edge->directory), "/tmp/gateway-XXXXXX");
     assert_non_null(mkdtemp(edge->directory));
     snprintf(edge->file, sizeof(edge->file), "%s/routes.json", edge->directory);
     write_first_routes(edge, options);
@@ -318,7 +318,7 @@ struct edge *edge_start(const struct edge_options *options)
                                             .metrics = edge->metrics,
                                             .checker = options->checker};
     assert_null(gateway_new(&gateway, &edge->gateway));
-    edge->port = atoi(strrchr(gateway_address(edge->gateway), ':') + 1);
+    edge->port = (int)strtol(strrchr(gateway_address(edge->gateway), ':') + 1, NULL, 10);
     return edge;
 }
 
@@ -344,7 +344,7 @@ long edge_metric(struct edge *edge, const char *metric)
     const char *found = strstr(buf_text(&text), line);
     if (!found)
         fail_msg("there is no metric %s", metric);
-    return strtol(found + strlen(line), NULL, 10);
+    return found ? strtol(found + strlen(line), NULL, 10) : -1;
 }
 
 void edge_await(struct edge *edge, const char *metric, long value)
@@ -444,5 +444,5 @@ enum end client_call(const struct edge *edge, const char *request, char *out, si
 
 int status_of(const char *answer)
 {
-    return strncmp(answer, "HTTP/1.1 ", 9) == 0 ? atoi(answer + 9) : 0;
+    return strncmp(answer, "HTTP/1.1 ", 9) == 0 ? (int)strtol(answer + 9, NULL, 10) : 0;
 }

@@ -1,6 +1,7 @@
 /* Connections on both sides: kept alive, pipelined, stale, and gone at every stage. */
 #include "edge.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,14 +9,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <base/buf.h>
 #include <base/macros.h>
 
 #define OUT  65536
 #define GET  "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 #define POST "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
 #define LAST "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
-
-/* --- going on --- */
 
 static void both_sides_are_kept_alive(void **state)
 {
@@ -92,15 +92,16 @@ static void a_pipeline_of_refusals(void **state)
     (void)state;
     struct edge *edge = edge_start(&(struct edge_options){0});
     edge_write_routes(edge, "{\"upstreams\":{},\"routes\":[]}");
-    static char pipeline[OUT], got[1 << 20];
+    static char got[1 << 20];
+    _cleanup_(buf_deinit) struct buf pipeline = BUF_INIT(OUT);
     do
         client_call(edge, LAST, got, sizeof(got));
     while (status_of(got) != 404);
     for (int i = 0; i < 1000; i++)
-        strcat(pipeline, GET);
-    strcat(pipeline, LAST);
+        buf_append_str(&pipeline, GET);
+    buf_append_str(&pipeline, LAST);
     int answers;
-    client_call(edge, pipeline, got, sizeof(got));
+    client_call(edge, buf_text(&pipeline), got, sizeof(got));
     count_answers(got, &answers);
     assert_int_equal(answers, 1001);
     edge_stop(edge);
@@ -544,7 +545,8 @@ static void a_server_that_does_not_accept_times_out(void **state)
     assert_int_equal(getsockname(deaf, (struct sockaddr *)&address, &len), 0);
     for (size_t i = 0; i < ARRAY_LEN(queued); i++) {
         queued[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        connect(queued[i], (struct sockaddr *)&address, sizeof(address));
+        assert_int_equal(connect(queued[i], (struct sockaddr *)&address, sizeof(address)), -1);
+        assert_int_equal(errno, EINPROGRESS);
     }
     struct edge *edge = edge_start(&(struct edge_options){0});
     char json[512], got[OUT];

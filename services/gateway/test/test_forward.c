@@ -247,7 +247,7 @@ static void check_problem(const char *name, const char *got, const char *status_
 {
     char code[64];
     snprintf(code, sizeof(code), "\"code\":\"%s\"", status_and_code + 4);
-    CHECK_INT(name, status_of(got), atoi(status_and_code));
+    CHECK_INT(name, status_of(got), strtol(status_and_code, NULL, 10));
     CHECK(name, strstr(got, "\r\nContent-Type: application/problem+json\r\n"));
     CHECK(name, strstr(got, code));
     CHECK(name, status_of(got) != 503 || strstr(got, "\r\nRetry-After: 1\r\n"));

@@ -330,11 +330,9 @@ static void parse_with_byte(const char *before, unsigned byte, const char *after
                             size_t cap)
 {
     char bytes[256];
-    size_t before_len = strlen(before), after_len = strlen(after);
-    memcpy(bytes, before, before_len);
-    bytes[before_len] = (char)byte;
-    memcpy(bytes + before_len + 1, after, after_len);
-    parse_split(bytes, before_len + 1 + after_len, 0, out, cap);
+    int len = snprintf(bytes, sizeof(bytes), "%s?%s", before, after);
+    bytes[strlen(before)] = (char)byte;
+    parse_split(bytes, (size_t)len, 0, out, cap);
 }
 
 static void each_byte_in_each_place(void **state)
@@ -369,14 +367,11 @@ static void each_byte_in_each_place(void **state)
 
 /* --- limits --- */
 
-static void fill(char *bytes, const char *before, size_t count, const char *after, size_t *out_len)
+static void fill(char bytes[static BYTES_MAX], const char *before, size_t count, const char *after,
+                 size_t *out_len)
 {
-    size_t len = strlen(before);
-    memcpy(bytes, before, len);
-    memset(bytes + len, 'a', count);
-    len += count;
-    memcpy(bytes + len, after, strlen(after));
-    *out_len = len + strlen(after);
+    *out_len = (size_t)snprintf(bytes, BYTES_MAX, "%s%*s%s", before, (int)count, "", after);
+    memset(bytes + strlen(before), 'a', count);
 }
 
 static void limits_of_target_and_head(void **state)

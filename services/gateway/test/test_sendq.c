@@ -1,11 +1,11 @@
 #include "check.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <base/buf.h>
 #include <base/macros.h>
 
 #include "alloc_fail.h"
@@ -95,33 +95,31 @@ static void pieces_arrive_in_order(void **state)
         {"empty chunk", 0, 0, 1},
     };
     struct fixture *f = *state;
-    static char body[50000], got[200000], expected[200000];
+    static char body[50000], got[200000];
     for (size_t i = 0; i < sizeof(body); i++)
         body[i] = (char)('a' + i % 23);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        size_t expected_len = 0;
+        _cleanup_(buf_deinit) struct buf expected = BUF_INIT(200000);
         int blocked;
         memset(f->scratch, 'h', cases[i].scratch);
+        buf_append(&expected, f->scratch, cases[i].scratch);
         if (cases[i].scratch > 0)
             sendq_add_scratch(&f->q, f->scratch, cases[i].scratch, SLAB_BYTES - cases[i].scratch);
-        memset(expected, 'h', cases[i].scratch);
-        expected_len = cases[i].scratch;
         if (cases[i].framing && cases[i].piece > 0)
-            expected_len += (size_t)sprintf(expected + expected_len, "%zx\r\n", cases[i].piece);
-        memcpy(expected + expected_len, body, cases[i].piece);
-        expected_len += cases[i].piece;
+            buf_printf(&expected, "%zx\r\n", cases[i].piece);
+        buf_append(&expected, body, cases[i].piece);
         if (cases[i].framing && cases[i].piece > 0)
-            expected_len += (size_t)sprintf(expected + expected_len, "\r\n");
+            buf_append_str(&expected, "\r\n");
         if (cases[i].framing == 2)
-            expected_len += (size_t)sprintf(expected + expected_len, "0\r\n\r\n");
+            buf_append_str(&expected, "0\r\n\r\n");
         if (cases[i].framing)
             sendq_add_chunk(&f->q, body, cases[i].piece, cases[i].framing == 2);
         else
             sendq_add(&f->q, body, cases[i].piece);
         size_t len = flush_all(f, got, &blocked);
-        CHECK_INT(cases[i].name, len, expected_len);
-        CHECK(cases[i].name, memcmp(got, expected, len) == 0);
-        CHECK_INT(cases[i].name, blocked > 0, expected_len > 15000);
+        CHECK_INT(cases[i].name, len, expected.len);
+        CHECK(cases[i].name, memcmp(got, buf_text(&expected), len) == 0);
+        CHECK_INT(cases[i].name, blocked > 0, expected.len > 15000);
     }
 }
 

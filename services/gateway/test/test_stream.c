@@ -61,16 +61,16 @@ struct stream {
     size_t piece; /* bytes of one write, or of one chunk */
 };
 
-static size_t put_piece(char *out, const struct stream *stream, size_t offset)
+static size_t put_piece(char *out, size_t cap, const struct stream *stream, size_t offset)
 {
     size_t count = MIN(stream->piece, stream->total - offset), len = 0;
+    const char *end = offset + count == stream->total ? "\r\n0\r\n\r\n" : "\r\n";
     if (stream->is_chunked)
-        len += (size_t)sprintf(out, "%zx\r\n", count);
+        len += (size_t)snprintf(out, cap, "%zx\r\n", count);
     fill(out + len, count, offset);
     len += count;
     if (stream->is_chunked)
-        len +=
-            (size_t)sprintf(out + len, offset + count == stream->total ? "\r\n0\r\n\r\n" : "\r\n");
+        len += (size_t)snprintf(out + len, cap - len, "%s", end);
     return len;
 }
 
@@ -78,7 +78,7 @@ static bool send_stream(int fd, const struct stream *stream)
 {
     static _Thread_local char piece[OUT + 64];
     for (size_t offset = 0; offset < stream->total; offset += stream->piece)
-        if (!client_send(fd, piece, put_piece(piece, stream, offset)))
+        if (!client_send(fd, piece, put_piece(piece, sizeof(piece), stream, offset)))
             return false;
     return true;
 }
@@ -144,6 +144,8 @@ static struct found read_stream(int fd, const struct stream *stream, size_t bite
         end = strstr(bytes, "\r\n\r\n");
     }
     bool is_chunked = strstr(bytes, "\r\nTransfer-Encoding: chunked\r\n") != NULL;
+    if (!end)
+        return found;
     const char *at = end + 4;
     size_t count = len - (size_t)(at - bytes);
     for (;;) {

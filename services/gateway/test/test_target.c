@@ -10,7 +10,7 @@ static void parse(const char *text, char *out, size_t cap)
     char base[512];
     struct target target = {.path = {7, 7}};
     size_t len = strlen(text);
-    memcpy(base, text, len);
+    assert_true(str_copy(base, sizeof(base), text));
     const char *wrong = target_parse(base, (struct span){0, (uint16_t)len}, &target);
     if (wrong) {
         assert_int_equal(target.path.at, 7); /* untouched */
