@@ -31,7 +31,7 @@ static const char introduction[] =
     "`SERVICE config` shows what a service would run with and where each value comes from.\n\n"
     "Services have their own defaults of `LISTEN_ADDR` and `ADMIN_ADDR` (gateway 8080 and 9090, "
     "users\n8081 and 9091, auth 8082 and 9092 on 127.0.0.1) and of `DATABASE_URL` "
-    "(`sqlite:var/SERVICE.db`).\n";
+    "(`sqlite:var/SERVICE.db`). What `ROUTES_FILE`\nholds is in [routes.md](routes.md).\n";
 
 static struct err *append_tables(const struct cfg_table *const *tables, struct buf *out)
 {
