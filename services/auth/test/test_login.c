@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <base/clock.h>
@@ -207,6 +208,14 @@ static void test_hashes_follow_the_settings(void **state)
     replica_stop(&later);
 }
 
+/* Of all threads: what else the machine does is not in it. */
+static int64_t cpu_ns(void)
+{
+    struct timespec spent;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+    return spent.tv_sec * 1000000000LL + spent.tv_nsec;
+}
+
 /* An unknown address costs one hash, as a known one does: what it is held against is no cheaper. */
 static void test_unknown_addresses_take_as_long(void **state)
 {
@@ -221,13 +230,12 @@ static void test_unknown_addresses_take_as_long(void **state)
     static const char *const addresses[] = {"ann@example.com", "nobody@example.com"};
     int64_t best_ns[2] = {INT64_MAX, INT64_MAX};
     for (int i = 0; i < 20; i++) {
-        int64_t began_ns = clock_mono_ns();
+        int64_t began_ns = cpu_ns();
         _cleanup_(reply_deinit) struct reply reply =
             log_in(&auth, addresses[i % 2], "not the password");
-        best_ns[i % 2] = MIN(best_ns[i % 2], clock_mono_ns() - began_ns);
+        best_ns[i % 2] = MIN(best_ns[i % 2], cpu_ns() - began_ns);
         check_reply(addresses[i % 2], &reply, 401, "invalid_credentials");
     }
-    /* The best of ten is hardly disturbed by what else the machine does. */
     assert_in_range(best_ns[1], best_ns[0] / 2, best_ns[0] * 2);
     replica_stop(&auth);
 }
