@@ -151,30 +151,31 @@ static int compare_segment(struct str segment, const struct node *node)
     return (segment.len > node->segment_len) - (segment.len < node->segment_len);
 }
 
-/* Where the segment stands among the children, or would stand. */
-static size_t child_place(const struct node *node, struct str segment, bool *out_exists)
+/* The child with this segment, or NULL and the place where it would stand. */
+static struct node *find_child(const struct node *node, struct str segment, size_t *out_place)
 {
-    size_t low = 0, high = node->children ? node->child_count : 0;
-    *out_exists = false;
-    while (low < high && !*out_exists) {
+    size_t low = 0, high = node->child_count;
+    while (low < high) {
         size_t middle = low + (high - low) / 2;
         int order = compare_segment(segment, node->children[middle]);
-        *out_exists = order == 0;
+        if (order == 0)
+            return node->children[middle];
         if (order > 0)
             low = middle + 1;
         else
             high = middle;
     }
-    return high;
+    *out_place = low;
+    return NULL;
 }
 
 /* The child with this segment, made if it is new; NULL when out of memory. */
 static struct node *reach_child(struct node *node, struct str segment)
 {
-    bool exists;
-    size_t place = child_place(node, segment, &exists);
-    if (exists)
-        return node->children[place];
+    size_t place = 0;
+    struct node *present = find_child(node, segment, &place);
+    if (present)
+        return present;
     struct node **grown = realloc(node->children, (node->child_count + 1) * sizeof(struct node *));
     if (!grown)
         return NULL;
@@ -253,13 +254,10 @@ static const struct node *find_node(const struct routes *routes, struct str path
     const struct node *node = &routes->root;
     const struct node *best = node->entries ? node : NULL;
     struct str segment;
-    for (size_t cursor = 0; next_segment(path, &cursor, &segment);) {
-        bool exists;
-        size_t place = child_place(node, segment, &exists);
-        if (!exists)
-            break;
-        node = node->children[place];
-        if (node->entries)
+    size_t cursor = 0, place;
+    while (node && next_segment(path, &cursor, &segment)) {
+        node = find_child(node, segment, &place);
+        if (node && node->entries)
             best = node;
     }
     return best;
