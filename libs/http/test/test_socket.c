@@ -319,11 +319,11 @@ static void test_continue(void **state)
     close(fd);
     /* Who is not_asked is not asked for the body; who asks nothing gets no interim answer. */
     static const char *const not_asked[] = {
-        "POST /echo HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n"
-        "Content-Type: text/plain\r\nContent-Length: 3000000\r\n\r\n",
+        ("POST /echo HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n"
+         "Content-Type: text/plain\r\nContent-Length: 3000000\r\n\r\n"),
         "POST /nowhere HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n",
-        "POST /echo HTTP/1.0\r\nExpect: 100-continue\r\n"
-        "Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello",
+        ("POST /echo HTTP/1.0\r\nExpect: 100-continue\r\n"
+         "Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"),
     };
     for (size_t i = 0; i < ARRAY_LEN(not_asked); i++) {
         buf_reset(&answer);

@@ -295,8 +295,8 @@ static void wrong_parameters_reach_no_database(void **state)
         {"half a character", SQL_TEXTN("ü", 1)},
         {"a surrogate", SQL_TEXT("\xed\xa0\x80")},
         {"a NUL character", SQL_TEXTN("a\0b", 3)},
-        {"not a number", SQL_F64(NAN)},
-        {"infinite", SQL_F64(-INFINITY)},
+        {"not a number", SQL_F64((double)NAN)},
+        {"infinite", SQL_F64(-HUGE_VAL)},
         {"length without bytes", SQL_BLOB(NULL, 1)},
         {"too long", SQL_BLOB(many, sizeof(many))},
     };
