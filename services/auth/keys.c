@@ -5,7 +5,8 @@
 #include <base/clock.h>
 #include <base/secret.h>
 
-/* A sealed RSA key of 2048 bits takes about 2.3 KB. */
+/* A private RSA key of 2048 bits takes about 1.7 KB, and a third more when it is sealed. */
+#define JWK_MAX    4096
 #define SEALED_MAX 8192
 
 enum key_state { KEY_NEXT, KEY_CURRENT, KEY_PREVIOUS, KEY_STATES };
@@ -28,19 +29,19 @@ struct loading {
     unsigned char kek[AUTH_KEY_BYTES];
     enum jose_alg alg;
     struct jose_key *by_state[KEY_STATES];
+    struct jose_key *fresh[KEY_PREVIOUS]; /* to be put where there is none */
 };
 
-static void forget_keys(struct loading *loading)
+static void forget(struct jose_key **keys, size_t count)
 {
-    for (size_t i = 0; i < KEY_STATES; i++) {
-        jose_key_unref(loading->by_state[i]);
-        loading->by_state[i] = NULL;
-    }
+    for (size_t i = 0; i < count; i++)
+        jose_key_unref(TAKE(keys[i]));
 }
 
 static void loading_deinit(struct loading *loading)
 {
-    forget_keys(loading);
+    forget(loading->by_state, KEY_STATES);
+    forget(loading->fresh, ARRAY_LEN(loading->fresh));
     secret_wipe(loading->kek, sizeof(loading->kek));
 }
 DEFINE_CLEANUP_VALUE(struct loading, loading_deinit);
@@ -48,6 +49,8 @@ DEFINE_CLEANUP_VALUE(struct loading, loading_deinit);
 static struct err *open_key(struct loading *loading, const struct key_row *row)
 {
     _cleanup_(buf_deinit) struct buf jwk = BUF_INIT(SEALED_MAX);
+    if (!buf_reserve(&jwk, JWK_MAX)) /* growing, it would leave copies behind */
+        return err_oom();
     struct err *e = jose_open(loading->kek, row->kid, row->sealed, strlen(row->sealed), &jwk);
     if (e)
         return err_wrap(e, "KEY_ENCRYPTION_KEY is not the one that signing key %s was stored with",
@@ -73,11 +76,11 @@ static struct err *read_keys(struct sql_conn *conn, struct ctx *ctx, struct load
 static struct err *add_key(struct sql_conn *conn, struct ctx *ctx, struct loading *loading,
                            enum key_state state)
 {
-    struct jose_key *key = NULL;
-    TRY(jose_key_generate(loading->alg, &key));
-    loading->by_state[state] = key;
+    struct jose_key *key = loading->by_state[state] = jose_key_ref(loading->fresh[state]);
     _cleanup_(buf_deinit) struct buf jwk = BUF_INIT(SEALED_MAX);
     _cleanup_(buf_deinit) struct buf sealed = BUF_INIT(SEALED_MAX);
+    if (!buf_reserve(&jwk, JWK_MAX))
+        return err_oom();
     TRY(jose_key_write(key, true, &jwk));
     struct err *e = jose_seal(loading->kek, jose_key_id(key), jwk.data, jwk.len, &sealed);
     secret_wipe(jwk.data, jwk.len);
@@ -97,7 +100,7 @@ static struct err *retire_keys(struct sql_conn *conn, struct ctx *ctx, struct lo
     TRY(sql_exec(conn, ctx, "UPDATE signing_keys SET state = 'previous' WHERE state = 'current'",
                  NULL));
     struct jose_key *current = TAKE(loading->by_state[KEY_CURRENT]);
-    forget_keys(loading);
+    forget(loading->by_state, KEY_STATES);
     loading->by_state[KEY_PREVIOUS] = current;
     return NULL;
 }
@@ -105,7 +108,7 @@ static struct err *retire_keys(struct sql_conn *conn, struct ctx *ctx, struct lo
 static struct err *load_or_make(struct sql_conn *conn, struct ctx *ctx, void *data)
 {
     struct loading *loading = data;
-    forget_keys(loading); /* of a try before this one */
+    forget(loading->by_state, KEY_STATES); /* of a look before this one */
     TRY(read_keys(conn, ctx, loading));
     const struct jose_key *current = loading->by_state[KEY_CURRENT];
     if (current && jose_key_alg(current) != loading->alg)
@@ -117,18 +120,41 @@ static struct err *load_or_make(struct sql_conn *conn, struct ctx *ctx, void *da
     return NULL;
 }
 
+/* All are there, as any start but the first finds them. */
+static struct err *look(struct sql_db *db, struct ctx *ctx, struct loading *loading,
+                        bool *out_is_complete)
+{
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
+    TRY(read_keys(conn, ctx, loading));
+    const struct jose_key *current = loading->by_state[KEY_CURRENT];
+    *out_is_complete =
+        current && jose_key_alg(current) == loading->alg && loading->by_state[KEY_NEXT];
+    return NULL;
+}
+
+static struct err *load(struct sql_db *db, struct ctx *ctx, struct loading *loading)
+{
+    bool is_complete = false;
+    TRY(look(db, ctx, loading, &is_complete));
+    if (is_complete)
+        return NULL;
+    /* Before the transaction: an RSA key takes its time, and others wait for the database. */
+    for (size_t i = 0; i < ARRAY_LEN(loading->fresh); i++)
+        TRY(jose_key_generate(loading->alg, &loading->fresh[i]));
+    struct err *e = sql_transact(db, ctx, load_or_make, loading);
+    if (!err_is(e, &SQL_UNIQUE))
+        return e;
+    err_free(e); /* another replica made them meanwhile */
+    return sql_transact(db, ctx, load_or_make, loading);
+}
+
 struct err *keys_load(struct sql_db *db, struct ctx *ctx, const struct auth_settings *settings,
                       struct keys *out_keys)
 {
     _cleanup_(loading_deinit) struct loading loading = {.alg = (enum jose_alg)settings->jwt_alg};
     auth_decode_key(settings, loading.kek);
-    struct err *e = sql_transact(db, ctx, load_or_make, &loading);
-    if (err_is(e, &SQL_UNIQUE)) { /* another replica made them meanwhile */
-        err_free(e);
-        e = sql_transact(db, ctx, load_or_make, &loading);
-    }
-    if (e)
-        return err_wrap(e, "load the signing keys");
+    TRY_WRAP(load(db, ctx, &loading), "load the signing keys");
     struct jose_key *present[KEY_STATES];
     size_t count = 0;
     for (size_t i = 0; i < KEY_STATES; i++) {
