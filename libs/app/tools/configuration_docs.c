@@ -1,7 +1,4 @@
-/*
- * configuration-docs               prints docs/configuration.md
- * configuration-docs --check FILE  exits with 1 and a message when FILE differs from that
- */
+/* Prints docs/configuration.md. */
 #include <stdio.h>
 
 #include <app/app.h>
@@ -49,36 +46,13 @@ static struct err *append_document(struct buf *out)
     return append_tables(service_tables, out);
 }
 
-/* What the file holds; empty when it cannot be read. */
-static void read_file(const char *path, struct buf *out)
+int main(void)
 {
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return;
-    char *place = buf_reserve(out, DOCUMENT_MAX);
-    if (place)
-        buf_commit(out, fread(place, 1, DOCUMENT_MAX, file));
-    fclose(file);
-}
-
-int main(int argc, char **argv)
-{
-    if (argc != 1 && (argc != 3 || !str_equal(argv[1], "--check"))) {
-        fprintf(stderr, "usage: configuration-docs [--check FILE]\n");
-        return 2;
-    }
     _cleanup_(buf_deinit) struct buf document = BUF_INIT(DOCUMENT_MAX);
     _cleanup_(err_free) struct err *e = append_document(&document);
     if (e || buf_status(&document) != BUF_OK) {
         fprintf(stderr, "configuration-docs: %s\n", e ? err_detail(e) : "out of memory");
         return 1;
     }
-    if (argc == 1)
-        return fwrite(document.data, 1, document.len, stdout) == document.len ? 0 : 1;
-    _cleanup_(buf_deinit) struct buf present = BUF_INIT(DOCUMENT_MAX);
-    read_file(argv[2], &present);
-    if (str_equal(buf_text(&present), document.data))
-        return 0;
-    fprintf(stderr, "configuration-docs: %s is stale: run ./dev docs and commit it\n", argv[2]);
-    return 1;
+    return fwrite(document.data, 1, document.len, stdout) == document.len ? 0 : 1;
 }

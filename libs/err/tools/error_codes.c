@@ -1,8 +1,7 @@
 /*
- * error-codes               prints docs/error-codes.md
- * error-codes --check FILE  exits with 1 and a message when FILE is not what would be printed
+ * Prints docs/error-codes.md.
  *
- * Before either, every kind is checked: slugs are snake_case and unique over the whole tree, since
+ * Before that, every kind is checked: slugs are snake_case and unique over the whole tree, since
  * a client sees them all in one field; statuses are those of errors; each has a title and a help.
  */
 #include <stdio.h>
@@ -118,24 +117,8 @@ static void append_document(struct buf *out)
     }
 }
 
-/* What the file holds; empty when it cannot be read. */
-static void read_file(const char *path, struct buf *out)
+int main(void)
 {
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return;
-    char *place = buf_reserve(out, DOCUMENT_MAX);
-    if (place)
-        buf_commit(out, fread(place, 1, DOCUMENT_MAX, file));
-    fclose(file);
-}
-
-int main(int argc, char **argv)
-{
-    if (argc != 1 && (argc != 3 || !str_equal(argv[1], "--check"))) {
-        fprintf(stderr, "usage: error-codes [--check FILE]\n");
-        return 2;
-    }
     if (!all_are_right())
         return 1;
     _cleanup_(buf_deinit) struct buf document = BUF_INIT(DOCUMENT_MAX);
@@ -144,12 +127,5 @@ int main(int argc, char **argv)
         fprintf(stderr, "error-codes: out of memory, or the document is larger than 1 MiB\n");
         return 1;
     }
-    if (argc == 1)
-        return fwrite(document.data, 1, document.len, stdout) == document.len ? 0 : 1;
-    _cleanup_(buf_deinit) struct buf present = BUF_INIT(DOCUMENT_MAX);
-    read_file(argv[2], &present);
-    if (str_equal(buf_text(&present), document.data))
-        return 0;
-    fprintf(stderr, "error-codes: %s is stale: run ./dev docs and commit it\n", argv[2]);
-    return 1;
+    return fwrite(document.data, 1, document.len, stdout) == document.len ? 0 : 1;
 }
