@@ -41,6 +41,7 @@ static void begin_body(struct exchange *ex)
     ex->keep_alive = answer_may_keep_alive(ex) && (has_length || ex->is_chunked_answer);
     ex->status = response->status;
     ex->answer_flow = ANSWER_BODY;
+    upstream_expect(ex->user.conn, ex->timeout_ms);
 }
 
 enum progress { GOES_ON, NEEDS_MORE, IS_OVER };
@@ -159,7 +160,8 @@ static size_t receive(struct exchange *ex)
     while (got < 0 && errno == EINTR);
     if (got > 0) {
         answer->end += (uint32_t)got;
-        upstream_expect(ex->user.conn, ex->timeout_ms);
+        if (ex->answer_flow != ANSWER_HEAD) /* whose time interim answers do not prolong */
+            upstream_expect(ex->user.conn, ex->timeout_ms);
         return (size_t)got;
     }
     if (got == 0 || errno != EAGAIN)

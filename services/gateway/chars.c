@@ -17,7 +17,8 @@
 #define ONE(c)                                                                                     \
     (uint8_t)((IS_TOKEN(c) ? CHAR_TOKEN : 0) | (IS_VALUE(c) ? CHAR_VALUE : 0) |                    \
               (IS_UNRESERVED(c) ? CHAR_UNRESERVED : 0) | (IS_PATH(c) ? CHAR_PATH : 0) |            \
-              (IS_QUERY(c) ? CHAR_QUERY : 0) | (IS_HOST(c) ? CHAR_HOST : 0))
+              (IS_QUERY(c) ? CHAR_QUERY : 0) | (IS_HOST(c) ? CHAR_HOST : 0) |                      \
+              (IS_ALNUM(c) || IS(c, '-') ? CHAR_NAME : 0))
 #define FOUR(c)    ONE(c), ONE((c) + 1), ONE((c) + 2), ONE((c) + 3)
 #define SIXTEEN(c) FOUR(c), FOUR((c) + 4), FOUR((c) + 8), FOUR((c) + 12)
 

@@ -16,6 +16,7 @@ enum char_class {
     CHAR_PATH = 8,       /* pchar and '/', without '%' */
     CHAR_QUERY = 16,     /* visible ASCII but '#' */
     CHAR_HOST = 32,      /* letters, digits, - . _ */
+    CHAR_NAME = 64,      /* letters, digits, -: header names that nobody reads as another */
 };
 
 extern const uint8_t char_classes[256];

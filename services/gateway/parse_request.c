@@ -82,6 +82,8 @@ static enum parse_status parse_request_line(struct request *request, char *base,
         request_method_is(request, base, STR("TRACE")))
         return refuse(request, &ERR_NOT_IMPLEMENTED, "the method is not known here");
     struct span target = {(uint16_t)(first + 1 - base), (uint16_t)target_len};
+    if (target_len == 1 && first[1] == '*' && !request_method_is(request, base, STR("OPTIONS")))
+        return refuse_bad(request, "the request target * is for OPTIONS alone");
     const char *wrong = target_parse(base, target, &request->target);
     return wrong ? refuse_bad(request, wrong) : PARSE_MORE;
 }
@@ -139,10 +141,15 @@ static enum parse_status check_head(struct request *request, const char *base)
     return PARSE_DONE;
 }
 
-/* What turns names into CGI variables reads X_User_Id and X-User-Id as one. */
-static bool has_underscore(const struct header_field *field, const char *base)
+/* What turns names into CGI variables reads X_User_Id and X-User-Id as one, and some read X.User.Id
+ * so, too: an underscore is an attack, other odd names just go no further. */
+static bool set_apart_odd_name(struct header_field *field, const char *base)
 {
-    return memchr(base + field->name.at, '_', field->name.len);
+    const char *name = base + field->name.at;
+    if (chars_are(name, field->name.len, CHAR_NAME))
+        return true;
+    field->policy |= HEADER_FORGED;
+    return !memchr(name, '_', field->name.len);
 }
 
 static enum parse_status parse_field(struct request *request, const char *base, struct span line)
@@ -153,7 +160,7 @@ static enum parse_status parse_field(struct request *request, const char *base, 
         return refuse(request, &ERR_HEADERS_TOO_LARGE, wrong);
     if (wrong)
         return refuse_bad(request, wrong);
-    if (has_underscore(&fields->at[fields->count - 1], base))
+    if (!set_apart_odd_name(&fields->at[fields->count - 1], base))
         return refuse_bad(request, "a header name has an underscore");
     return PARSE_MORE;
 }

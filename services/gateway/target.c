@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include <base/str.h>
+
 #include "chars.h"
 
 /* "." and "..", also before path parameters ("..;x"), which some servers cut off first. */
@@ -10,7 +12,11 @@ static bool is_dot_segment(const char *segment, size_t len)
     size_t dots = 0;
     while (dots < len && segment[dots] == '.')
         dots++;
-    return (dots == 1 || dots == 2) && (dots == len || segment[dots] == ';');
+    if (dots != 1 && dots != 2)
+        return false;
+    const char *rest = segment + dots;
+    size_t rest_len = len - dots;
+    return rest_len == 0 || rest[0] == ';' || (rest_len >= 3 && str_equal_nocase_n(rest, "%3b", 3));
 }
 
 static bool segments_are_plain(const char *path, size_t len)

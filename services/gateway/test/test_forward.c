@@ -51,7 +51,8 @@ static const struct {
     {"forged headers are dropped",
      "GET / HTTP/1.1\r\n" H "X-Forwarded-For: 1.2.3.4\r\nx-forwarded-proto: https\r\n"
      "X-Forwarded-Host: evil\r\nX-Forwarded-Port: 1\r\nForwarded: for=1.2.3.4\r\n"
-     "X-Real-IP: 1.2.3.4\r\nX-User-Id: 1\r\nx-user-role: admin\r\nX-Internal-Call: 1\r\n"
+     "X-Real-IP: 1.2.3.4\r\nX-User-Id: 1\r\nX.User.Id: 1\r\nx-user-role: admin\r\nX-Internal-Call: "
+     "1\r\n"
      "X-Client-IP: 1\r\nTrue-Client-IP: 1\r\nX-Original-URL: /\r\nX-Rewrite-URL: /\r\n\r\n",
      "GET / HTTP/1.1\r\nHost: h\r\n" OURS "\r\n"},
     {"authorization and cookies are passed on",

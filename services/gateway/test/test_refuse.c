@@ -288,6 +288,27 @@ static void a_drop_now_and_then_does_not_help(void **state)
     edge_stop(edge);
 }
 
+/* "Processing", every few milliseconds, for as long as somebody listens. */
+static void never_answer(struct origin *origin, int fd)
+{
+    static const char interim[] = "HTTP/1.1 102 Processing\r\n\r\n";
+    struct pollfd end = {.fd = fd, .events = POLLIN};
+    if (origin_read(origin, fd, WHOLE))
+        while (poll(&end, 1, 5) == 0 && send(fd, interim, strlen(interim), MSG_NOSIGNAL) > 0)
+            ;
+}
+
+static void interim_answers_do_not_prolong_the_wait(void **state)
+{
+    (void)state;
+    struct edge *edge = edge_start(&(struct edge_options){.route = ",\"timeout_ms\":50"});
+    edge->origin->serve = never_answer;
+    char got[OUT];
+    client_call(edge, "GET / HTTP/1.1\r\n" HEAD "\r\n", got, sizeof(got));
+    check_answer("interim answers only", got, 504, "upstream_timeout");
+    edge_stop(edge);
+}
+
 static void a_slow_upstream_times_out(void **state)
 {
     (void)state;
@@ -320,6 +341,7 @@ int main(void)
         cmocka_unit_test(slow_clients),
         cmocka_unit_test(a_drop_now_and_then_does_not_help),
         cmocka_unit_test(a_slow_upstream_times_out),
+        cmocka_unit_test(interim_answers_do_not_prolong_the_wait),
     };
     return cmocka_run_group_tests_name("refuse", tests, NULL, NULL);
 }

@@ -69,6 +69,8 @@ static const struct {
     {"/a/./b", "bad"},
     {"/a/../b", "bad"},
     {"/..;/a", "bad"},
+    {"/a/..%3B/b", "bad"},
+    {"/a/.%3bx", "bad"},
     {"/.;x=y/a", "bad"},
     {"/%2e", "bad"},
     {"/%2e%2e/a", "bad"},
