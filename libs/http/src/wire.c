@@ -149,7 +149,10 @@ static struct err *parse_size(const char *line, size_t len, size_t *out_size)
         else
             break;
     }
-    bool is_whole = digits == len || line[digits] == ';' || line[digits] == ' ';
+    size_t end = digits; /* bad white space may stand before extensions (RFC 9112 section 7.1.1) */
+    while (end < len && (line[end] == ' ' || line[end] == '\t'))
+        end++;
+    bool is_whole = end == len || line[end] == ';';
     if (digits == 0 || !is_whole || memchr(line, '\r', len) || memchr(line, '\n', len))
         return malformed("chunk size");
     *out_size = size;

@@ -82,6 +82,7 @@ static void test_refused(void **state)
         {"half a body", "!" OK LENGTH(5) "hel", "closed the connection before"},
         {"half a chunk", "!" OK CHUNKED "5\r\nhel", "closed the connection before"},
         {"wrong chunk", OK CHUNKED "x\r\n", "chunk size is malformed"},
+        {"words after a chunk size", OK CHUNKED "1 x\r\na\r\n0\r\n\r\n", "chunk size is malformed"},
         {"both lengths", OK "Content-Length: 1\r\n" CHUNKED, "framing is malformed"},
         {"too long", OK LENGTH(1001) "a", "more than 1000 bytes"},
         {"too many chunks", OK CHUNKED "3e9\r\n", "more than 1000 bytes"},
