@@ -10,7 +10,7 @@
 /* Small requests, for ids mostly, are served from bytes that each thread has in store: a system
  * call for each would cost as much as all the rest of a small HTTP request. What has been given out
  * is wiped, and a store from before a fork() is not used in the child. */
-#define STORE_BYTES 256
+#define STORE_BYTES 1024
 #define SMALL_BYTES 32
 
 struct store {
