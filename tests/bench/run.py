@@ -106,47 +106,55 @@ def wrk(url, seconds, connections=64):
     return int(re.search(r"(\d+) requests in", done).group(1))
 
 
-def cpu_per_request_us(argv, seconds):
-    port = harness.free_port()
-    server = harness.Process(argv[0].name, ["taskset", "-c", "0", *argv, f"127.0.0.1:{port}"])
-    try:
-        url = f"http://127.0.0.1:{port}/hello/world"
-        address = f"127.0.0.1:{port}"
+class Contestant:
+    """A server on core 0 that answers GET /hello/world; it sleeps while others are measured."""
 
-        def answers():
-            try:
-                return harness.call(address, "GET", "/hello/world").status == 200
-            except OSError:
-                return False
-        harness.wait_until("the server answers", answers)
-        wrk(url, 1)
-        before = cpu_seconds(server.child.pid)
-        requests = wrk(url, seconds)
-        return (cpu_seconds(server.child.pid) - before) / requests * 1e6
-    finally:
-        server.stop()
+    def __init__(self, argv):
+        self.address = f"127.0.0.1:{harness.free_port()}"
+        port = self.address.rsplit(":", 1)[1]
+        self.server = harness.Process(argv[0].name, ["taskset", "-c", "0", argv[0], port, *argv[1:]])
+        self.figures = []
+
+    def answers(self):
+        try:
+            return harness.call(self.address, "GET", "/hello/world").status == 200
+        except OSError:
+            return False
+
+    def measure(self, seconds):
+        """CPU time of one request."""
+        before = cpu_seconds(self.server.child.pid)
+        requests = wrk(f"http://{self.address}/hello/world", seconds)
+        return (cpu_seconds(self.server.child.pid) - before) / requests * 1e6
 
 
 def http():
     bench = BUILD / "libs/http"
     contestants = {
-        "bare civetweb": [bench / "bench_civetweb_hello"],
-        "libs/http, access log off": [bench / "bench_http_hello"],
-        "libs/http, access log on": [bench / "bench_http_hello", "--access-log"],
+        "bare civetweb": Contestant([bench / "bench_civetweb_hello"]),
+        "libs/http, access log off": Contestant([bench / "bench_http_hello"]),
+        "libs/http, access log on": Contestant([bench / "bench_http_hello", "log"]),
     }
-    figures = {name: [] for name in contestants}
-    for _ in range(5):
-        for name, argv in contestants.items():
-            figures[name].append(cpu_per_request_us(argv, 3))
-            print(f"{name}: {figures[name][-1]:.2f} us", flush=True)
+    try:
+        for name, contestant in contestants.items():
+            harness.wait_until(f"{name} answers", contestant.answers)
+            contestant.measure(1)  # warm
+        for _ in range(21):
+            for contestant in contestants.values():
+                contestant.figures.append(contestant.measure(1))
+            print("  ".join(f"{name}: {contestant.figures[-1]:.1f} us"
+                            for name, contestant in contestants.items()), flush=True)
+    finally:
+        for contestant in contestants.values():
+            contestant.server.stop()
     lines = ["A JSON hello handler with a path parameter: CPU time of the server per request, 64 "
-             "kept-alive connections, server and wrk on a core each. Median of 5 runs in turn; the "
-             "ratio is the median of the ratios run by run.", "",
+             "kept-alive connections, server and wrk on a core each. Median of 21 rounds of a second "
+             "each, in turn; the ratio is the median of the ratios round by round.", "",
              "| server | CPU per request | ratio to bare civetweb |", "|---|---|---|"]
-    base = figures["bare civetweb"]
-    for name, values in figures.items():
-        ratio = statistics.median(a / b for a, b in zip(values, base))
-        lines.append(f"| {name} | {statistics.median(values):.1f} µs | {ratio:.2f} |")
+    base = contestants["bare civetweb"].figures
+    for name, contestant in contestants.items():
+        ratio = statistics.median(a / b for a, b in zip(contestant.figures, base))
+        lines.append(f"| {name} | {statistics.median(contestant.figures):.1f} µs | {ratio:.2f} |")
     return lines
 
 
