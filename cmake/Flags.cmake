@@ -10,9 +10,13 @@ endif()
 
 set(PLANKTON_SANITIZE "" CACHE STRING "Sanitizers for -fsanitize=, such as address,undefined")
 option(PLANKTON_COVERAGE "Count executed lines" OFF)
+option(PLANKTON_CRASH_POINTS "Places where tests have a process die (base/crash.h); never in a release" OFF)
 
 add_library(plankton_flags INTERFACE)
 target_compile_definitions(plankton_flags INTERFACE _GNU_SOURCE)
+if(PLANKTON_CRASH_POINTS)
+  target_compile_definitions(plankton_flags INTERFACE PLANKTON_CRASH_POINTS)
+endif()
 target_compile_options(plankton_flags INTERFACE
   -Wall -Wextra -Werror -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes
   -Wmissing-prototypes -Wold-style-definition -Wundef -Wcast-qual -Wcast-align -Wpointer-arith
@@ -39,6 +43,6 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
     -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection
     -fcf-protection)
   target_link_options(plankton_flags INTERFACE
-    -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed)
+    -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed -Werror)
   set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
 endif()
