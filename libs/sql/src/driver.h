@@ -34,6 +34,7 @@ struct prepared {
 
 enum transaction {
     TRANSACTION_PLAIN,
+    TRANSACTION_READ_COMMITTED,
     TRANSACTION_MIGRATION, /* one at a time in the whole database, and reads what it waited for */
 };
 

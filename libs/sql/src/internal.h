@@ -20,6 +20,12 @@ enum transaction_state {
     TX_FAILED, /* a statement failed: only a rollback is left */
 };
 
+/* See sql_on_commit(). */
+struct notice {
+    void (*notify)(void *data);
+    void *data;
+};
+
 struct sql_conn {
     struct list_node in_idle; /* db->turn.lock */
     struct sql_db *db;
@@ -27,6 +33,8 @@ struct sql_conn {
     struct statement_cache cache;
     struct sql_rows *rows; /* open; NULL: none */
     enum transaction_state tx;
+    struct notice notices[SQL_NOTICES_MAX]; /* of the transaction */
+    size_t notice_count;
     int64_t expires_ms; /* monotonic */
 };
 

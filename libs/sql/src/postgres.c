@@ -42,12 +42,14 @@ static struct err *run_script(struct link *base, struct ctx *ctx, const char *sc
 
 static struct err *begin(struct link *base, struct ctx *ctx, enum transaction kind)
 {
-    /* Who has waited for the lock must see what was done meanwhile: READ COMMITTED. */
-    return run_script(base, ctx,
-                      kind == TRANSACTION_PLAIN ? "BEGIN ISOLATION LEVEL SERIALIZABLE"
-                                                : "BEGIN ISOLATION LEVEL READ COMMITTED; "
-                                                  "SELECT pg_advisory_xact_lock(" MIGRATION_LOCK
-                                                  ")");
+    static const char *const scripts[] = {
+        [TRANSACTION_PLAIN] = "BEGIN ISOLATION LEVEL SERIALIZABLE",
+        [TRANSACTION_READ_COMMITTED] = "BEGIN ISOLATION LEVEL READ COMMITTED",
+        /* Who has waited for the lock must see what was done meanwhile: READ COMMITTED. */
+        [TRANSACTION_MIGRATION] = "BEGIN ISOLATION LEVEL READ COMMITTED; "
+                                  "SELECT pg_advisory_xact_lock(" MIGRATION_LOCK ")",
+    };
+    return run_script(base, ctx, scripts[kind]);
 }
 
 static bool in_transaction(struct link *base)

@@ -24,6 +24,31 @@ struct err *sql_begin(struct sql_conn *conn, struct ctx *ctx)
     return sql_begin_as(conn, ctx, TRANSACTION_PLAIN);
 }
 
+struct err *sql_begin_read_committed(struct sql_conn *conn, struct ctx *ctx)
+{
+    return sql_begin_as(conn, ctx, TRANSACTION_READ_COMMITTED);
+}
+
+struct err *sql_on_commit(struct sql_conn *conn, void (*notify)(void *data), void *data)
+{
+    if (conn->tx != TX_OPEN)
+        return err_new(&SQL_FAILED, "there is no transaction whose end could be told of");
+    for (size_t i = 0; i < conn->notice_count; i++) {
+        if (conn->notices[i].notify == notify && conn->notices[i].data == data)
+            return NULL;
+    }
+    if (conn->notice_count == SQL_NOTICES_MAX)
+        return err_new(&SQL_FAILED, "more than %d want to be told of a commit", SQL_NOTICES_MAX);
+    conn->notices[conn->notice_count++] = (struct notice){notify, data};
+    return NULL;
+}
+
+/* They may have to do with a transaction that is there although its end was not heard of. */
+static bool may_be_committed(const struct err *e)
+{
+    return !e || err_is(e, &ERR_UPSTREAM_UNAVAILABLE) || err_is(e, &ERR_UPSTREAM_TIMEOUT);
+}
+
 static struct err *try_commit(struct sql_conn *conn, struct ctx *ctx)
 {
     TRY(sql_check_ready(conn, ctx));
@@ -35,9 +60,13 @@ static struct err *try_commit(struct sql_conn *conn, struct ctx *ctx)
 struct err *sql_commit(struct sql_conn *conn, struct ctx *ctx)
 {
     struct err *e = try_commit(conn, ctx);
+    size_t count = may_be_committed(e) ? conn->notice_count : 0;
     if (e)
         sql_rollback(conn);
     conn->tx = TX_NONE;
+    conn->notice_count = 0;
+    for (size_t i = 0; i < count; i++)
+        conn->notices[i].notify(conn->notices[i].data);
     return err_wrap(e, "commit");
 }
 
@@ -47,6 +76,7 @@ void sql_rollback(struct sql_conn *conn)
     if (conn->tx != TX_NONE || conn->db->driver->in_transaction(conn->link))
         conn->db->driver->rollback(conn->link);
     conn->tx = TX_NONE;
+    conn->notice_count = 0;
 }
 
 static struct err *attempt(struct sql_db *db, struct ctx *ctx,

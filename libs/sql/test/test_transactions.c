@@ -164,6 +164,77 @@ static void constraints_at_commit(void **state)
     OK(sql_commit(conn, NULL));
 }
 
+static void count_commit(void *data)
+{
+    ++*(int *)data;
+}
+
+static void commits_are_told_of(void **state)
+{
+    (void)state;
+    _cleanup_(sql_close) struct sql_db *db = open_with_table();
+    _cleanup_(sql_release) struct sql_conn *conn = acquire(db);
+    int told[SQL_NOTICES_MAX + 1] = {0};
+    FAILS(sql_on_commit(conn, count_commit, told), SQL_FAILED); /* no transaction */
+    OK(sql_begin(conn, NULL));
+    OK(sql_on_commit(conn, count_commit, told));
+    OK(sql_on_commit(conn, count_commit, told));
+    for (size_t i = 1; i < SQL_NOTICES_MAX; i++)
+        OK(sql_on_commit(conn, count_commit, &told[i]));
+    FAILS(sql_on_commit(conn, count_commit, &told[SQL_NOTICES_MAX]), SQL_FAILED);
+    run(conn, "INSERT INTO t VALUES (1)");
+    assert_int_equal(told[0], 0);
+    OK(sql_commit(conn, NULL));
+    for (size_t i = 0; i <= SQL_NOTICES_MAX; i++)
+        assert_int_equal(told[i], i < SQL_NOTICES_MAX);
+    OK(sql_begin(conn, NULL)); /* what was told is forgotten */
+    OK(sql_commit(conn, NULL));
+    assert_int_equal(told[0], 1);
+}
+
+static void what_was_not_committed_is_not_told_of(void **state)
+{
+    (void)state;
+    _cleanup_(sql_close) struct sql_db *db = open_with_table();
+    struct sql_conn *conn = acquire(db);
+    int told = 0;
+    OK(sql_begin(conn, NULL));
+    OK(sql_on_commit(conn, count_commit, &told));
+    sql_rollback(conn);
+    OK(sql_begin(conn, NULL));
+    OK(sql_commit(conn, NULL));
+    run(conn, "INSERT INTO t VALUES (1)");
+    OK(sql_begin(conn, NULL));
+    OK(sql_on_commit(conn, count_commit, &told));
+    FAILS(sql_exec(conn, NULL, "INSERT INTO t VALUES (1)", NULL), SQL_UNIQUE);
+    FAILS(sql_on_commit(conn, count_commit, &told), SQL_FAILED);
+    FAILS(sql_commit(conn, NULL), SQL_FAILED);
+    OK(sql_begin(conn, NULL));
+    OK(sql_on_commit(conn, count_commit, &told));
+    sql_release(conn);
+    conn = acquire(db);
+    OK(sql_begin(conn, NULL));
+    OK(sql_commit(conn, NULL));
+    sql_release(conn);
+    assert_int_equal(told, 0);
+}
+
+static void read_committed_sees_what_came_meanwhile(void **state)
+{
+    (void)state;
+    if (backend->dialect == SQL_SQLITE)
+        return; /* there, nothing comes meanwhile */
+    _cleanup_(sql_close) struct sql_db *db = open_with_table();
+    _cleanup_(sql_release) struct sql_conn *conn = acquire(db);
+    OK(sql_begin_read_committed(conn, NULL));
+    assert_int_equal(number(conn, "SELECT count(*) FROM t"), 0);
+    run_in(db, "INSERT INTO t VALUES (1)");
+    assert_int_equal(number(conn, "SELECT count(*) FROM t"), 1);
+    run(conn, "DELETE FROM t");
+    OK(sql_commit(conn, NULL));
+    assert_int_equal(number_in(db, "SELECT count(*) FROM t"), 0);
+}
+
 static const struct err_kind OTHER = {"other", 400, "Other", false, ""};
 
 struct attempts {
@@ -322,6 +393,9 @@ int main(void)
         cmocka_unit_test(an_interrupted_write_takes_all_with_it),
         cmocka_unit_test(an_ended_ctx_commits_nothing),
         cmocka_unit_test(constraints_at_commit),
+        cmocka_unit_test(commits_are_told_of),
+        cmocka_unit_test(what_was_not_committed_is_not_told_of),
+        cmocka_unit_test(read_committed_sees_what_came_meanwhile),
         cmocka_unit_test(collisions_run_again),
         cmocka_unit_test(the_ctx_ends_the_attempts),
         cmocka_unit_test(threads_lose_nothing),

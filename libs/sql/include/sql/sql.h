@@ -248,11 +248,21 @@ DEFINE_CLEANUP(struct sql_rows *, sql_rows_close);
 
 /* Waits for its turn to write, in SQLite: keep transactions short, and read without one. */
 struct err *sql_begin(struct sql_conn *conn, struct ctx *ctx) MUST_CHECK;
+/* For those who take turns by row locks (FOR UPDATE SKIP LOCKED, a queue): in PostgreSQL each
+ * statement sees what was committed before it (READ COMMITTED), and neither this transaction nor
+ * others get SQL_SERIALIZATION for what it reads. In SQLite no different from sql_begin(). */
+struct err *sql_begin_read_committed(struct sql_conn *conn, struct ctx *ctx) MUST_CHECK;
 /* The transaction is over, whatever is returned. A ctx that has ended before: rolled back. One that
  * ends meanwhile does not interrupt it (but PostgreSQL has 5 s). */
 struct err *sql_commit(struct sql_conn *conn, struct ctx *ctx) MUST_CHECK;
 /* Ends open rows as well. No effect without a transaction. */
 void sql_rollback(struct sql_conn *conn);
+/* In a transaction, else SQL_FAILED: notify(data) is called once by sql_commit(), on its thread, when
+ * the transaction was committed (or sql_commit() does not know: a timeout, the connection lost), and
+ * forgotten otherwise. The same notify with the same data again is one call; more than
+ * SQL_NOTICES_MAX are SQL_FAILED. notify must not block, nor use the connection. */
+#define SQL_NOTICES_MAX 8
+struct err *sql_on_commit(struct sql_conn *conn, void (*notify)(void *data), void *data) MUST_CHECK;
 /* Acquires, begins, runs, commits (or rolls back on error). Runs again, at most 10 times with
  * back-off, when the error is SQL_SERIALIZATION: run must have no other effects. */
 struct err *sql_transact(struct sql_db *db, struct ctx *ctx,
