@@ -21,7 +21,7 @@ struct err *app_open_database(struct process *process)
     return err_wrap(sql_open(&options, &process->runtime.db), "DATABASE_URL");
 }
 
-static struct err *open_bus(struct process *process)
+struct err *app_open_bus(struct process *process)
 {
     const struct app *app = process->app;
     const struct bus_options options = {
@@ -55,7 +55,7 @@ struct err *app_open_parts(struct process *process)
     if (needs & APP_DATABASE)
         TRY(app_open_database(process));
     if (needs & APP_BUS)
-        TRY(open_bus(process));
+        TRY(app_open_bus(process));
     return needs & APP_VERIFIER ? open_verifier(process) : NULL;
 }
 
@@ -71,7 +71,7 @@ void app_close_parts(struct process *process)
 
 /* --- the database --- */
 
-static struct err *migrate(struct process *process)
+struct err *app_migrate_database(struct process *process)
 {
     TRY(sql_ping(process->runtime.db, &process->ctx));
     if (!process->app->migrations)
@@ -87,7 +87,7 @@ struct err *app_prepare_database(struct process *process)
 {
     int64_t delay_ms = RETRY_MIN_MS;
     for (bool is_told = false;; is_told = true) {
-        struct err *e = migrate(process);
+        struct err *e = app_migrate_database(process);
         app_set_waiting_for(process, e);
         if (!e || !err_is_retryable(e) || ctx_is_done(&process->ctx))
             return e;

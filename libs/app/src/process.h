@@ -45,6 +45,9 @@ int app_serve(struct process *process);
 struct err *app_open_parts(struct process *process) MUST_CHECK;
 void app_close_parts(struct process *process);
 struct err *app_open_database(struct process *process) MUST_CHECK;
+struct err *app_open_bus(struct process *process) MUST_CHECK;
+/* Once: ERR_UPSTREAM_UNAVAILABLE when the database is away. */
+struct err *app_migrate_database(struct process *process) MUST_CHECK;
 /* Waits until the database answers, and migrates it. ERR_CANCELLED when the ctx ends first. */
 struct err *app_prepare_database(struct process *process) MUST_CHECK;
 

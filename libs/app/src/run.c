@@ -80,8 +80,9 @@ static void write_usage(const struct app *app, struct buf *out)
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         const char *option = commands[i].option ? commands[i].option : "";
         if (has_command(app, &commands[i]))
-            buf_printf(out, "  %-11s %-9s %s\n", commands[i].name, option, commands[i].help);
+            buf_printf(out, "  %-11s %-15s %s\n", commands[i].name, option, commands[i].help);
     }
+    app_write_own_help(app, out);
     buf_append_str(out, "\nSettings come from the environment; \"config\" lists them.\n");
 }
 
@@ -165,16 +166,22 @@ static void limit_stacks(void)
 
 int app_run(int argc, char **argv, const struct app *app)
 {
+    const char *args[APP_ARGS_MAX] = {0};
     const struct command *command = find_command(app, argc, argv);
-    if (!command)
+    const struct app_command *own = command ? NULL : app_find_own_command(app, argv[1]);
+    if (!command && !own)
         return reject_command(app);
+    if (own && !app_read_own_args(app, own, argv + 2, args))
+        return APP_EXIT_WRONG;
     signal(SIGPIPE, SIG_IGN);
     limit_stacks();
     _cleanup_(deinit_process) struct process process = {0};
     init_process(&process, app);
     struct err *e = app_settings_init(&process.settings, app);
     process.runtime.own_settings = process.settings.own;
-    if (!e && command->needs_settings)
+    if (!e && (own || command->needs_settings))
         e = load(&process);
-    return e ? fail_settings(&process, e) : command->run(&process);
+    if (e)
+        return fail_settings(&process, e);
+    return own ? app_run_own_command(&process, own, args) : command->run(&process);
 }

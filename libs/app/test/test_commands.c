@@ -44,6 +44,34 @@ static const struct sql_migration two_rows[] = {
 };
 static const struct sql_migrations one = {two_rows, 1}, two = {two_rows, 2};
 
+/* What it was given, and what was opened for it. */
+static struct err *show(struct app_runtime *runtime, const char *const *args)
+{
+    printf("own:");
+    for (int i = 0; i < 3; i++)
+        printf(" %s", args[i] ? args[i] : "-");
+    printf("; database %d, bus %d, state %d\n", runtime->db != NULL, runtime->bus != NULL,
+           runtime->state != NULL);
+    if (!runtime->db)
+        return NULL;
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(runtime->db, runtime->ctx, &conn));
+    return sql_exec(conn, runtime->ctx, "SELECT name FROM things", NULL);
+}
+
+static struct err *go_wrong(struct app_runtime *runtime, const char *const *args)
+{
+    (void)runtime, (void)args;
+    return err_new(&ERR_INTERNAL, "it went wrong");
+}
+
+static const struct app_command own[] = {
+    {"show", "FROM [--fast] [TO]", "show the arguments", 0, show},
+    {"count", NULL, "count the things", APP_DATABASE, show},
+    {"ask", NULL, "ask the others", APP_DATABASE | APP_BUS, show},
+    {"fail", NULL, "fail", 0, go_wrong},
+};
+
 static const struct app plain = {.name = "plain", .routes = ROUTES(routes)};
 static const struct app full = {
     .name = "sample",
@@ -55,6 +83,8 @@ static const struct app full = {
     .settings = &own_table,
     .settings_size = sizeof(struct own_settings),
     .check = check,
+    .commands = own,
+    .command_count = ARRAY_LEN(own),
 };
 
 static char directory[64];
@@ -101,6 +131,33 @@ static const struct {
     {"too much", &plain, 2, {"version", "--status"}, {0}, {"Usage: plain"}},
     {"far too much", &full, 2, {"migrate", "--status", "x"}, {0}, {"Usage: sample"}},
     {"no database", &plain, 2, {"migrate"}, {0}, {"Usage: plain"}},
+    {"help on own ones",
+     &full,
+     0,
+     {"help"},
+     {0},
+     {"show        FROM [--fast] [TO] show the arguments", "count ", "count the things"}},
+    {"own", &full, 0, {"show", "a"}, {0}, {"own: a - -; database 0, bus 0, state 0"}},
+    {"own, all", &full, 0, {"show", "a", "b"}, {0}, {"own: a - b"}},
+    {"own, a flag first", &full, 0, {"show", "--fast", "a"}, {0}, {"own: a --fast -"}},
+    {"own, a flag last", &full, 0, {"show", "-", "--fast"}, {0}, {"own: - --fast -"}},
+    {"own, too few", &full, 2, {"show"}, {0}, {"sample show: it needs \"FROM\"", "Usage: "}},
+    {"own, unknown flag", &full, 2, {"show", "a", "--slow"}, {0}, {"does not take \"--slow\""}},
+    {"own, half a flag", &full, 2, {"show", "a", "--fas"}, {0}, {"does not take \"--fas\""}},
+    {"own, too many",
+     &full,
+     2,
+     {"count", "a"},
+     {0},
+     {"does not take \"a\"\nUsage: sample count\n"}},
+    {"own, wrong settings", &full, 2, {"show", "a"}, {"WORKERS=x"}, {"wrong settings", "WORKERS"}},
+    {"own, failing", &full, 1, {"fail"}, {0}, {"sample: it went wrong [internal]"}},
+    {"own, no database",
+     &full,
+     1,
+     {"count"},
+     {"DATABASE_URL=sqlite:/dev/null/x"},
+     {"sample: ", "upstream_unavailable"}},
     {"openapi", &plain, 0, {"openapi"}, {0}, {"\"openapi\":\"3.1.0\"", "/things/{id}"}},
     {"config",
      &full,
@@ -195,6 +252,18 @@ static void test_migrate(void **state)
     assert_non_null(strstr(child.text, "schema_newer"));
 }
 
+static void test_own_command_with_a_database(void **state)
+{
+    (void)state;
+    struct child child;
+    char fresh[128];
+    snprintf(fresh, sizeof(fresh), "DATABASE_URL=sqlite:%s/fresh.db", directory);
+    assert_int_equal(run(&child, &full, ARGS("count"), ENV(fresh)), 0);
+    assert_non_null(strstr(child.text, "own: - - -; database 1, bus 0, state 0"));
+    assert_int_equal(run(&child, &full, ARGS("ask"), ENV(fresh, "NATS_URL=nats://127.0.0.1:1")), 1);
+    assert_non_null(strstr(child.text, "connect to NATS_URL"));
+}
+
 static void test_output_that_cannot_be_written(void **state)
 {
     (void)state;
@@ -257,6 +326,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_what_each_command_prints),
         cmocka_unit_test(test_default_of_the_app),
         cmocka_unit_test(test_migrate),
+        cmocka_unit_test(test_own_command_with_a_database),
         cmocka_unit_test(test_output_that_cannot_be_written),
         cmocka_unit_test(test_healthcheck),
         cmocka_unit_test(test_healthcheck_of_one_that_is_not_ready),

@@ -7,9 +7,9 @@
  *         return app_run(argc, argv, &(struct app){.name = "hello", .routes = ROUTES(routes)});
  *     }
  *
- * Subcommands: serve (default), migrate [--status], config, healthcheck, openapi, version, help.
- * Exit status: 0; 1 for a failure, a second signal and an unhealthy process; 2 for a wrong command
- * or wrong settings, all of which one message lists.
+ * Subcommands: serve (default), migrate [--status], config, healthcheck, openapi, version, help, and
+ * those of the service itself (.commands). Exit status: 0; 1 for a failure, a second signal and an
+ * unhealthy process; 2 for a wrong command or wrong settings, all of which one message lists.
  *
  * serve, in this order:
  *   1. settings are loaded, logs begin, database, bus and verifier are opened; none of them need be
@@ -91,6 +91,31 @@ enum app_needs {
     APP_OWN_LISTENER = 8, /* the service listens itself (gateway); .routes is unused */
 };
 
+/*
+ * A subcommand of the service's own:
+ *
+ *     {"export", "[FILE]", "write all users to standard output, or to a file", APP_DATABASE, run},
+ *
+ * The names of those that every service has are taken. Settings are loaded and logs begin as in
+ * serve; start() is not called. Signals end the process at once, as they do any program.
+ */
+struct app_command {
+    const char *name;
+    /* What it takes, as help shows it, in words with one space between: WORD must be given, [WORD]
+     * may be (and comes after those that must), [--WORD] is a flag, which may stand anywhere. At
+     * most APP_ARGS_MAX. NULL: nothing. Whoever calls it otherwise is told, with exit status 2. */
+    const char *arguments;
+    const char *help;
+    /* Of app->needs: APP_DATABASE is opened and migrated, APP_BUS connected. What is away fails the
+     * command. */
+    unsigned needs;
+    /* args: an entry for each word of .arguments, NULL where it was not given (a flag: its text).
+     * runtime has the parts of .needs, own_settings and a ctx. An error is told on standard error;
+     * exit status 1. */
+    struct err *(*run)(struct app_runtime *runtime, const char *const *args);
+};
+#define APP_ARGS_MAX 8
+
 struct app {
     const char *name;         /* "users" */
     const char *listen_addr;  /* default of LISTEN_ADDR; NULL: 127.0.0.1:8080 */
@@ -112,6 +137,8 @@ struct app {
     struct err *(*start)(struct app_runtime *runtime, void **out_state);
     const struct bus_method *methods; /* served after start(), with its state */
     size_t method_count;
+    const struct app_command *commands; /* NULL: none of its own */
+    size_t command_count;
     const struct bus_stream *streams; /* declared: there before anything is published to them */
     size_t stream_count;
     /* A further condition of readiness, asked after start(); NULL when fine. At each /readyz, so it
