@@ -13,13 +13,6 @@
 
 #define SCRATCH_MAX ((size_t)16 << 20)
 #define KINDS_MAX   64 /* different errors of one route */
-#define BODY_SCHEMA "#/components/schemas/"
-
-/* A model that the document refers to, as a whole or as a merge patch. */
-struct schema {
-    const struct model *model;
-    bool is_patch;
-};
 
 struct document {
     const struct http_server *server;
@@ -27,8 +20,7 @@ struct document {
     struct arena arena;
     const struct route **routes; /* sorted by path and method */
     size_t route_count;
-    struct schema *schemas; /* sorted by name */
-    size_t schema_count, schema_cap;
+    struct model_schemas schemas;
 };
 
 /* --- small writers --- */
@@ -64,21 +56,6 @@ static void end_object(struct document *doc)
     json_end_object(&doc->w);
 }
 
-static void schema_name(const struct schema *schema, struct buf *out)
-{
-    buf_printf(out, "%s%s", model_schema_name(schema->model), schema->is_patch ? "_patch" : "");
-}
-
-static void reference(struct document *doc, const struct model *model, bool is_patch)
-{
-    _cleanup_(buf_deinit) struct buf path = BUF_INIT(512);
-    buf_append_str(&path, BODY_SCHEMA);
-    schema_name(&(struct schema){model, is_patch}, &path);
-    json_begin_object(&doc->w);
-    pair(doc, "$ref", text_of(doc, &path));
-    end_object(doc);
-}
-
 /* --- what there is --- */
 
 static int compare_routes(const void *a, const void *b)
@@ -105,59 +82,15 @@ static struct err *collect_routes(struct document *doc)
     return NULL;
 }
 
-static int compare_schemas(const void *a, const void *b)
-{
-    const struct schema *x = a, *y = b;
-    int order = strcmp(model_schema_name(x->model), model_schema_name(y->model));
-    return order != 0 ? order : (int)x->is_patch - (int)y->is_patch;
-}
-
-static struct err *grow_schemas(struct document *doc)
-{
-    size_t cap = MAX(doc->schema_cap * 2, 16);
-    struct schema *larger = arena_calloc(&doc->arena, cap, sizeof(larger[0]));
-    if (!larger)
-        return err_oom();
-    if (doc->schema_count > 0)
-        memcpy(larger, doc->schemas, doc->schema_count * sizeof(larger[0]));
-    doc->schemas = larger;
-    doc->schema_cap = cap;
-    return NULL;
-}
-
-static struct err *add_schema(struct document *doc, const struct model *model, bool is_patch)
-{
-    for (size_t i = 0; i < doc->schema_count; i++) {
-        const struct schema *known = &doc->schemas[i];
-        if (known->model == model && known->is_patch == is_patch)
-            return NULL;
-        if (known->model != model &&
-            strcmp(model_schema_name(known->model), model_schema_name(model)) == 0)
-            return err_new(&ERR_INTERNAL, "two models are called %s", model_schema_name(model));
-    }
-    if (doc->schema_count == doc->schema_cap)
-        TRY(grow_schemas(doc));
-    doc->schemas[doc->schema_count++] = (struct schema){model, is_patch};
-    /* A patch has its embedded objects in itself, but the items of arrays are whole. */
-    for (size_t i = 0; i < model->count; i++) {
-        const struct field *field = &model->fields[i];
-        if (field->model && !(field->flags & COLUMN_ONLY))
-            TRY(add_schema(doc, field->model, false));
-    }
-    return NULL;
-}
-
 static struct err *collect_schemas(struct document *doc)
 {
     for (size_t i = 0; i < doc->route_count; i++) {
         const struct route *route = doc->routes[i];
         if (route->in)
-            TRY(add_schema(doc, route->in, route->method == PATCH));
+            TRY(model_schemas_add(&doc->schemas, route->in, route->method == PATCH));
         if (route->out)
-            TRY(add_schema(doc, route->out, false));
+            TRY(model_schemas_add(&doc->schemas, route->out, false));
     }
-    if (doc->schemas) /* qsort() takes no NULL */
-        qsort(doc->schemas, doc->schema_count, sizeof(doc->schemas[0]), compare_schemas);
     return NULL;
 }
 
@@ -234,7 +167,7 @@ static void write_request_body(struct document *doc, const struct route *route)
                                      : "application/json");
     if (route->in) {
         json_write_name(&doc->w, "schema");
-        reference(doc, route->in, is_patch);
+        model_write_reference(route->in, is_patch, &doc->w);
     }
     end_object(doc);
     end_object(doc);
@@ -249,7 +182,7 @@ static void write_list_schema(struct document *doc, const struct model *item)
     begin_object(doc, "items");
     pair(doc, "type", "array");
     json_write_name(&doc->w, "items");
-    reference(doc, item, false);
+    model_write_reference(item, false, &doc->w);
     end_object(doc);
     pair_raw(doc, "next_cursor", "{\"type\":[\"string\",\"null\"]}");
     end_object(doc);
@@ -276,7 +209,7 @@ static void write_success(struct document *doc, const struct route *route)
         if (route->list)
             write_list_schema(doc, route->out);
         else
-            reference(doc, route->out, false);
+            model_write_reference(route->out, false, &doc->w);
         end_object(doc);
         end_object(doc);
     }
@@ -332,7 +265,8 @@ static void collect_kinds(const struct document *doc, const struct route *route,
 static void write_problem_content(struct document *doc)
 {
     pair_raw(doc, "content",
-             "{\"" PROBLEM_MEDIA_TYPE "\":{\"schema\":{\"$ref\":\"" BODY_SCHEMA "problem\"}}}");
+             "{\"" PROBLEM_MEDIA_TYPE
+             "\":{\"schema\":{\"$ref\":\"#/components/schemas/problem\"}}}");
 }
 
 /* One for each status, with the codes that it may have. */
@@ -420,12 +354,7 @@ static void write_components(struct document *doc)
         "\"required\":[\"type\",\"title\",\"status\",\"detail\",\"code\"]}";
     begin_object(doc, "components");
     begin_object(doc, "schemas");
-    for (size_t i = 0; i < doc->schema_count; i++) {
-        _cleanup_(buf_deinit) struct buf name = BUF_INIT(256);
-        schema_name(&doc->schemas[i], &name);
-        json_write_name(&doc->w, text_of(doc, &name));
-        model_write_schema(doc->schemas[i].model, doc->schemas[i].is_patch, &doc->w);
-    }
+    model_schemas_write(&doc->schemas, &doc->w);
     pair_raw(doc, "problem", problem);
     end_object(doc);
     pair_raw(doc, "securitySchemes",
@@ -437,6 +366,7 @@ struct err *http_openapi_write(const struct http_server *server, struct buf *out
 {
     struct document doc = {
         .server = server, .w = JSON_WRITER(out), .arena = ARENA_INIT(SCRATCH_MAX)};
+    doc.schemas.arena = &doc.arena;
     struct err *e = collect_routes(&doc);
     if (!e)
         e = collect_schemas(&doc);

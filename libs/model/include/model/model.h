@@ -277,4 +277,19 @@ void model_write_schema(const struct model *model, bool for_patch, struct json_w
 /* The schema of one field, without the surrounding object (query parameters). */
 void model_write_field_schema(const struct field *field, struct json_writer *w);
 
+/* The schemas that a document refers to: each one once, those that they refer to included. Begin
+ * with {.arena = ...}; by one thread. */
+struct model_schemas {
+    struct arena *arena;
+    struct model_schema *rows;
+    size_t count, cap;
+};
+/* ERR_INTERNAL: another model has the same name. */
+struct err *model_schemas_add(struct model_schemas *schemas, const struct model *model,
+                              bool for_patch) MUST_CHECK;
+/* The members of #/components/schemas, sorted by name. */
+void model_schemas_write(struct model_schemas *schemas, struct json_writer *w);
+/* {"$ref":"#/components/schemas/NAME"} */
+void model_write_reference(const struct model *model, bool for_patch, struct json_writer *w);
+
 #endif
