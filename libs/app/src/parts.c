@@ -5,7 +5,7 @@
 #include <slog/slog.h>
 
 #define RETRY_MIN_MS 50
-#define RETRY_MAX_MS 2000
+#define RETRY_MAX_MS 1000 /* a database that is away is told of at once */
 
 /* --- opening --- */
 

@@ -42,9 +42,10 @@ struct driver {
     enum sql_dialect dialect;
     const char *name;         /* as in struct sql_migration */
     const char *table_exists; /* a query: is there a table named $1? */
+    bool is_remote;           /* a server, which may be away */
 
     /* Checks the URL and does no I/O. */
-    struct err *(*target_new)(const char *url, struct target **out_target);
+    struct err *(*target_new)(const struct sql_options *options, struct target **out_target);
     void (*target_free)(struct target *target);
 
     struct err *(*connect)(struct target *target, struct ctx *ctx, struct link **out_link);
@@ -52,6 +53,8 @@ struct driver {
     void (*disconnect)(struct link *link);
     /* Whether an idle link still works, as far as that can be told without a round trip. */
     bool (*is_usable)(struct link *link);
+    /* A round trip; only of an idle link and where is_remote. After an error the link is broken. */
+    struct err *(*check)(struct link *link, struct ctx *ctx);
 
     struct err *(*begin)(struct link *link, struct ctx *ctx, enum transaction kind);
     /* On error the transaction may still be open. */

@@ -35,11 +35,25 @@ struct sql_conn {
     enum transaction_state tx;
     struct notice notices[SQL_NOTICES_MAX]; /* of the transaction */
     size_t notice_count;
-    int64_t expires_ms; /* monotonic */
+    bool is_untouched;     /* nothing but the beginning of a transaction was sent since acquired */
+    enum transaction kind; /* of the transaction */
+    int64_t expires_ms;    /* monotonic */
+    int64_t idle_since_ms;
 };
 
 struct pool_metrics {
-    struct metric *open, *idle, *in_use, *wait_seconds, *wait_timeouts;
+    struct metric *max_open, *open, *idle, *in_use, *waits, *wait_seconds, *wait_timeouts;
+    struct metric *connects, *connect_failures, *away;
+};
+
+/* Of a server that is not there; away.c. But for ctx, the lock of the pool guards it. */
+struct away {
+    bool is_away;
+    bool has_prober; /* to be joined */
+    pthread_t prober;
+    struct ctx ctx;            /* of the prober: ends with the database */
+    struct list_node attempts; /* of requests to connect */
+    char reason[256];
 };
 
 struct sql_db {
@@ -54,7 +68,21 @@ struct sql_db {
     struct list_node idle_conns;
     size_t idle;
     size_t open; /* connections that exist or are being made; at most max_open */
+    struct away away;
 };
+
+/* pool.c: takes a connection that nobody has asked for. */
+void sql_pool_add(struct sql_db *db, struct link *link);
+/* Another link for a connection that broke, or is not there any more, before it was used. */
+struct err *sql_conn_renew(struct sql_conn *conn, struct ctx *ctx) MUST_CHECK;
+
+/* away.c */
+void sql_away_init(struct sql_db *db);
+void sql_away_deinit(struct sql_db *db);
+/* e tells why. */
+void sql_away_declare(struct sql_db *db, const struct err *e);
+/* A new link, or an error at once while the server is away. */
+struct err *sql_connect(struct sql_db *db, struct ctx *ctx, struct link **out_link) MUST_CHECK;
 
 /* cache.c: what is given stays the cache's, until the cache is emptied or 64 others were used. */
 void sql_cache_init(struct statement_cache *cache);

@@ -10,24 +10,42 @@
 #define MAX_LIFETIME_DEFAULT_MS ((int64_t)30 * 60 * 1000)
 #define WAIT_DEFAULT_MS         5000
 #define RETRY_AFTER_MS          1000
+/* A connection that was idle for so long is asked before it is used, and has so long to answer. */
+#define CHECK_AFTER_MS 500
+#define CHECK_MS       1000
 
 /* A NULL registry leaves every metric NULL, and nothing is counted. */
 static void make_metrics(struct metrics *registry, struct pool_metrics *metrics)
 {
     if (!registry)
         return;
+#define GAUGE(name, help)   metric_gauge(registry, name, help, NULL)
+#define COUNTER(name, help) metric_counter(registry, name, help, NULL)
     *metrics = (struct pool_metrics){
-        .open = metric_gauge(registry, "db_pool_open", "Database connections", NULL),
-        .idle =
-            metric_gauge(registry, "db_pool_idle", "Database connections that wait for use", NULL),
-        .in_use = metric_gauge(registry, "db_pool_in_use", "Database connections in use", NULL),
+        .max_open = GAUGE("db_pool_max_open", "Database connections at most"),
+        .open = GAUGE("db_pool_open", "Database connections"),
+        .idle = GAUGE("db_pool_idle", "Database connections that wait for use"),
+        .in_use = GAUGE("db_pool_in_use", "Database connections in use"),
+        .waits = COUNTER("db_pool_waits_total",
+                         "Requests that had to wait until a database connection came free"),
         .wait_seconds =
             metric_histogram(registry, "db_pool_wait_seconds",
                              "Time until a database connection was there", NULL, NULL, 0),
-        .wait_timeouts =
-            metric_counter(registry, "db_pool_wait_timeouts_total",
-                           "Waits for a database connection that ended without one", NULL),
+        .wait_timeouts = COUNTER("db_pool_wait_timeouts_total",
+                                 "Waits for a database connection that ended without one"),
+        .connects = COUNTER("db_pool_connects_total", "Database connections that were made"),
+        .connect_failures = COUNTER("db_pool_connect_failures_total",
+                                    "Database connections that could not be made"),
+        .away = GAUGE("db_pool_away", "1 while the database is known to be away"),
     };
+#undef GAUGE
+#undef COUNTER
+}
+
+static void count(struct metric *counter)
+{
+    if (counter)
+        metric_add(counter, 1);
 }
 
 /* The lock is held. */
@@ -45,7 +63,7 @@ struct err *sql_open(const struct sql_options *options, struct sql_db **out_db)
     const struct driver *driver = NULL;
     struct target *target = NULL;
     TRY(sql_driver_find(options->url, &driver));
-    TRY(driver->target_new(options->url, &target));
+    TRY(driver->target_new(options, &target));
     struct sql_db *db = calloc(1, sizeof(*db));
     if (!db) {
         driver->target_free(target);
@@ -61,7 +79,10 @@ struct err *sql_open(const struct sql_options *options, struct sql_db **out_db)
                                                      : MAX_LIFETIME_DEFAULT_MS;
     db->wait_ms = options->wait_ms ? options->wait_ms : WAIT_DEFAULT_MS;
     make_metrics(options->metrics, &db->metrics);
+    if (db->metrics.max_open)
+        metric_set(db->metrics.max_open, (int64_t)db->max_open);
     sql_turn_init(&db->turn);
+    sql_away_init(db);
     list_node_init(&db->idle_conns);
     *out_db = db;
     return NULL;
@@ -78,6 +99,7 @@ void sql_close(struct sql_db *db)
 {
     if (!db)
         return;
+    sql_away_deinit(db);
     assert(db->open == db->idle);
     struct list_node *node;
     while ((node = list_pop_front(&db->idle_conns)))
@@ -146,13 +168,13 @@ static struct err *wait_for_claim(struct claim *claim, struct ctx *ctx)
 {
     struct sql_db *db = claim->db;
     struct ctx limited;
+    count(db->metrics.waits);
     ctx_init(&limited, ctx, db->wait_ms);
     bool has_claim = sql_turn_wait(&db->turn, &limited, take_claim, claim);
     ctx_deinit(&limited);
     if (has_claim)
         return NULL;
-    if (db->metrics.wait_timeouts)
-        metric_add(db->metrics.wait_timeouts, 1);
+    count(db->metrics.wait_timeouts);
     TRY(ctx_check(ctx));
     struct err *e =
         err_new(&ERR_OVERLOADED, "none of %zu database connections came free within %lld ms",
@@ -181,18 +203,71 @@ static int64_t expiry(int64_t max_lifetime_ms)
            max_lifetime_ms % 1000 * permille / 1000;
 }
 
-static struct err *conn_new(struct sql_db *db, struct ctx *ctx, struct sql_conn **out_conn)
+/* Takes link, also when it fails: that can only be for want of memory. */
+static struct err *conn_new(struct sql_db *db, struct link *link, struct sql_conn **out_conn)
 {
-    _cleanup_(free) struct sql_conn *conn = calloc(1, sizeof(*conn));
-    if (!conn)
+    struct sql_conn *conn = calloc(1, sizeof(*conn));
+    if (!conn) {
+        db->driver->disconnect(link);
         return err_oom();
-    TRY(db->driver->connect(db->target, ctx, &conn->link));
+    }
     conn->db = db;
+    conn->link = link;
     conn->expires_ms = expiry(db->max_lifetime_ms);
     list_node_init(&conn->in_idle);
     sql_cache_init(&conn->cache);
-    *out_conn = TAKE(conn);
+    *out_conn = conn;
     return NULL;
+}
+
+static struct err *make_conn(struct sql_db *db, struct ctx *ctx, struct sql_conn **out_conn)
+{
+    struct link *link = NULL;
+    TRY(sql_connect(db, ctx, &link));
+    return conn_new(db, link, out_conn);
+}
+
+/* Its idle connections lead to a server that says nothing: each would cost somebody that wait. */
+static void drop_idle(struct sql_db *db)
+{
+    struct list_node *node;
+    do {
+        pthread_mutex_lock(&db->turn.lock);
+        node = list_pop_front(&db->idle_conns);
+        db->idle -= node != NULL;
+        db->open -= node != NULL;
+        if (node)
+            sql_turn_pass(&db->turn);
+        show_counts(db);
+        pthread_mutex_unlock(&db->turn.lock);
+        if (node)
+            conn_free(CONTAINER_OF(node, struct sql_conn, in_idle));
+    } while (node);
+}
+
+/* Asks the server, when the connection has been idle for a while. */
+static bool is_alive(struct sql_conn *conn, struct ctx *ctx)
+{
+    struct sql_db *db = conn->db;
+    if (!db->driver->is_remote || clock_mono_ms() - conn->idle_since_ms < CHECK_AFTER_MS)
+        return true;
+    struct ctx limited;
+    ctx_init(&limited, ctx, CHECK_MS);
+    struct err *e = db->driver->check(conn->link, &limited);
+    ctx_deinit(&limited);
+    if (err_is(e, &ERR_UPSTREAM_TIMEOUT) && !ctx_is_done(ctx)) {
+        sql_away_declare(db, e);
+        drop_idle(db);
+    }
+    bool is_alive = !e;
+    err_free(e);
+    return is_alive;
+}
+
+static bool is_reusable(struct sql_conn *conn, struct ctx *ctx)
+{
+    return clock_mono_ms() < conn->expires_ms && conn->db->driver->is_usable(conn->link) &&
+           is_alive(conn, ctx);
 }
 
 struct err *sql_acquire(struct sql_db *db, struct ctx *ctx, struct sql_conn **out_conn)
@@ -201,16 +276,28 @@ struct err *sql_acquire(struct sql_db *db, struct ctx *ctx, struct sql_conn **ou
     struct claim claim = {.db = db};
     TRY(claim_place(&claim, ctx));
     struct sql_conn *conn = claim.conn;
-    if (conn && (clock_mono_ms() >= conn->expires_ms || !db->driver->is_usable(conn->link))) {
+    if (conn && !is_reusable(conn, ctx)) {
         conn_free(conn);
         conn = NULL;
     }
-    struct err *e = conn ? NULL : conn_new(db, ctx, &conn);
+    struct err *e = conn ? NULL : make_conn(db, ctx, &conn);
     if (e) {
         give_up_place(db);
         return err_wrap(e, "connect to the database");
     }
+    conn->is_untouched = true;
     *out_conn = conn;
+    return NULL;
+}
+
+struct err *sql_conn_renew(struct sql_conn *conn, struct ctx *ctx)
+{
+    struct link *link = NULL;
+    TRY_WRAP(sql_connect(conn->db, ctx, &link), "connect to the database");
+    sql_cache_clear(conn);
+    conn->db->driver->disconnect(conn->link);
+    conn->link = link;
+    conn->expires_ms = expiry(conn->db->max_lifetime_ms);
     return NULL;
 }
 
@@ -227,6 +314,7 @@ static bool make_idle(struct sql_conn *conn)
 static struct sql_conn *give_back(struct sql_db *db, struct sql_conn *conn)
 {
     struct sql_conn *surplus = NULL;
+    conn->idle_since_ms = clock_mono_ms();
     pthread_mutex_lock(&db->turn.lock);
     list_push_front(&db->idle_conns, &conn->in_idle);
     db->idle++;
@@ -251,6 +339,25 @@ void sql_release(struct sql_conn *conn)
         conn_free(surplus);
         give_up_place(db);
     }
+}
+
+void sql_pool_add(struct sql_db *db, struct link *link)
+{
+    pthread_mutex_lock(&db->turn.lock);
+    bool has_place = db->open < db->max_open;
+    db->open += has_place;
+    pthread_mutex_unlock(&db->turn.lock);
+    if (!has_place) {
+        db->driver->disconnect(link);
+        return;
+    }
+    struct sql_conn *conn = NULL;
+    struct err *e = conn_new(db, link, &conn);
+    if (e)
+        give_up_place(db);
+    else
+        sql_release(conn);
+    err_free(e);
 }
 
 struct err *sql_ping(struct sql_db *db, struct ctx *ctx)

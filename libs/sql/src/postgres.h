@@ -15,9 +15,18 @@
  * cancellation. What takes longer loses its connection. */
 #define COMPLETION_MS 5000
 
+/* How long the server may take to hear a cancellation. */
+#define CANCEL_MS 1000
+
+#define HOSTS_MAX 16
+#define HOST_TEXT 256
+
 struct postgres_target {
     struct target base;
-    char *url; /* holds a password */
+    PQconninfoOption *options; /* what the URL says; holds a password */
+    size_t hosts;
+    bool is_shuffled;   /* begin with any of them */
+    int64_t connect_ms; /* for each */
 };
 
 struct postgres_link {
@@ -40,6 +49,11 @@ struct postgres_prepared {
     struct arena bytes; /* the decoded BYTEA of the row */
 };
 
+static inline struct postgres_target *postgres_target_of(struct target *target)
+{
+    return CONTAINER_OF(target, struct postgres_target, base);
+}
+
 static inline struct postgres_link *postgres_link_of(struct link *link)
 {
     return CONTAINER_OF(link, struct postgres_link, base);
@@ -50,9 +64,16 @@ static inline struct postgres_prepared *postgres_prepared_of(struct prepared *pr
     return CONTAINER_OF(prepared, struct postgres_prepared, base);
 }
 
-/* postgres_open.c */
-struct err *sql_postgres_target_new(const char *url, struct target **out_target) MUST_CHECK;
+/* postgres_target.c */
+struct err *sql_postgres_target_new(const struct sql_options *options, struct target **out_target)
+    MUST_CHECK;
 void sql_postgres_target_free(struct target *target);
+/* "" when the URL does not have it. */
+const char *sql_postgres_option(const struct postgres_target *target, const char *keyword);
+/* The part of a list that a,b,c is, or all of one that has no comma. False: too long. */
+bool sql_postgres_part(const char *list, size_t index, char out[static HOST_TEXT]);
+
+/* postgres_open.c */
 struct err *sql_postgres_connect(struct target *target, struct ctx *ctx, struct link **out_link)
     MUST_CHECK;
 void sql_postgres_disconnect(struct link *link);
@@ -70,6 +91,11 @@ struct err *sql_postgres_result(struct postgres_link *link, struct ctx *ctx, PGr
     MUST_CHECK;
 /* Takes all results that are still to come; in_full: or asks the server to leave it. Bounded. */
 void sql_postgres_drain(struct postgres_link *link, bool in_full);
+/* See struct driver. */
+struct err *sql_postgres_check(struct link *link, struct ctx *ctx) MUST_CHECK;
+
+/* postgres_cancel.c: asks the server to leave what it is at; false: it did not hear that in time. */
+bool sql_postgres_cancel(struct postgres_link *link);
 
 /* postgres_error.c */
 /* The connection does not work. */

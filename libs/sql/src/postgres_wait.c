@@ -56,22 +56,12 @@ static struct err *await_result(struct postgres_link *link, struct ctx *ctx)
     return NULL;
 }
 
-/* Asks the server, over a connection of its own, to leave what it is at. */
-static void request_cancel(struct postgres_link *link)
-{
-    char reason[256];
-    PGcancel *cancel = sql_pq.PQgetCancel(link->conn);
-    if (!cancel || !sql_pq.PQcancel(cancel, reason, sizeof(reason)))
-        link->base.is_broken = true;
-    sql_pq.PQfreeCancel(cancel);
-}
-
 void sql_postgres_drain(struct postgres_link *link, bool in_full)
 {
-    if (!in_full)
-        request_cancel(link);
+    if (!in_full && !sql_postgres_cancel(link))
+        link->base.is_broken = true;
     struct ctx limited;
-    ctx_init(&limited, NULL, COMPLETION_MS);
+    ctx_init(&limited, NULL, in_full ? COMPLETION_MS : CANCEL_MS);
     for (PGresult *result = NULL; !link->base.is_broken; sql_pq.PQclear(result)) {
         _cleanup_(err_free) struct err *e = await_result(link, &limited);
         if (e)
@@ -93,5 +83,26 @@ struct err *sql_postgres_result(struct postgres_link *link, struct ctx *ctx, PGr
         *out_result = sql_pq.PQgetResult(link->conn);
     else if (!link->base.is_broken)
         sql_postgres_drain(link, false);
+    return e;
+}
+
+/* Without a cancellation: who does not answer this is not there. */
+struct err *sql_postgres_check(struct link *base, struct ctx *ctx)
+{
+    struct postgres_link *link = postgres_link_of(base);
+    if (!sql_pq.PQsendQuery(link->conn, "SELECT 1"))
+        return sql_postgres_conn_error(link);
+    struct err *e = sql_postgres_flush(link, ctx);
+    PGresult *result = NULL;
+    do {
+        sql_pq.PQclear(result);
+        if (!e)
+            e = await_result(link, ctx);
+        result = e ? NULL : sql_pq.PQgetResult(link->conn);
+        if (result)
+            e = sql_postgres_result_error(link, result);
+    } while (result);
+    if (e)
+        base->is_broken = true;
     return e;
 }

@@ -33,7 +33,8 @@ struct sqlite_prepared {
 };
 
 /* sqlite_open.c */
-struct err *sql_sqlite_target_new(const char *url, struct target **out_target) MUST_CHECK;
+struct err *sql_sqlite_target_new(const struct sql_options *options, struct target **out_target)
+    MUST_CHECK;
 void sql_sqlite_target_free(struct target *target);
 struct err *sql_sqlite_connect(struct target *target, struct ctx *ctx, struct link **out_link)
     MUST_CHECK;

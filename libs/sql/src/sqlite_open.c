@@ -48,9 +48,9 @@ static const struct {
     {SQLITE_LIMIT_WORKER_THREADS, 0},
 };
 
-struct err *sql_sqlite_target_new(const char *url, struct target **out_target)
+struct err *sql_sqlite_target_new(const struct sql_options *options, struct target **out_target)
 {
-    const char *path = url + sizeof(URL_SCHEME) - 1;
+    const char *path = options->url + sizeof(URL_SCHEME) - 1;
     bool is_memory = str_equal(path, MEMORY);
     if (!*path || (!is_memory && *path == ':'))
         return err_new(&SQL_FAILED, "a SQLite URL is sqlite:PATH or sqlite::memory:");

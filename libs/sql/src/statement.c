@@ -74,12 +74,40 @@ static struct err *start(struct sql_rows *rows, const char *statement,
     return e;
 }
 
+/* On another link, in a transaction of which nothing else is there yet. */
+static struct err *start_again(struct sql_rows *rows, const char *statement,
+                               const struct sql_value *params, size_t count)
+{
+    struct sql_conn *conn = rows->conn;
+    TRY(sql_conn_renew(conn, rows->ctx));
+    TRY(conn->db->driver->begin(conn->link, rows->ctx, conn->kind));
+    return start(rows, statement, params, count);
+}
+
+/* The first statement since the connection was acquired finds out that it broke while it was idle.
+ * What was sent in a transaction was rolled back, for sure; outside of one, who knows. */
+static struct err *start_safely(struct sql_rows *rows, const char *statement,
+                                const struct sql_value *params, size_t count)
+{
+    struct sql_conn *conn = rows->conn;
+    bool is_first = conn->is_untouched && conn->db->driver->is_remote;
+    conn->is_untouched = false;
+    if (is_first && conn->tx == TX_NONE && !conn->db->driver->is_usable(conn->link))
+        TRY(sql_conn_renew(conn, rows->ctx));
+    struct err *e = start(rows, statement, params, count);
+    bool is_lost = conn->link->is_broken && err_is(e, &ERR_UPSTREAM_UNAVAILABLE);
+    if (!is_first || !is_lost || conn->tx == TX_NONE)
+        return e;
+    err_free(e);
+    return start_again(rows, statement, params, count);
+}
+
 struct err *sql_rows_open(struct sql_rows *rows, struct sql_conn *conn, struct ctx *ctx,
                           const char *statement, const struct sql_value *params, size_t count)
 {
     TRY(sql_check_ready(conn, ctx));
     *rows = (struct sql_rows){.conn = conn, .ctx = ctx};
-    struct err *e = start(rows, statement, params, count);
+    struct err *e = start_safely(rows, statement, params, count);
     if (e) {
         rows->conn = NULL;
         return failed(conn, statement, e);

@@ -6,16 +6,30 @@
 #define BACK_OFF_MS     5 /* before the second attempt; doubles, and half of it is random */
 #define BACK_OFF_MAX_MS 80
 
+/* On another link, if this one broke while it was idle: nothing can have been done on it. */
+static struct err *begin_safely(struct sql_conn *conn, struct ctx *ctx, enum transaction kind)
+{
+    struct err *e = conn->db->driver->begin(conn->link, ctx, kind);
+    bool is_lost = conn->link->is_broken && err_is(e, &ERR_UPSTREAM_UNAVAILABLE);
+    if (!is_lost || !conn->is_untouched || !conn->db->driver->is_remote)
+        return e;
+    err_free(e);
+    TRY(sql_conn_renew(conn, ctx));
+    return conn->db->driver->begin(conn->link, ctx, kind);
+}
+
 struct err *sql_begin_as(struct sql_conn *conn, struct ctx *ctx, enum transaction kind)
 {
     TRY(sql_check_ready(conn, ctx));
     if (conn->tx != TX_NONE)
         return err_new(&SQL_FAILED, "the connection is in a transaction already");
-    struct err *e = conn->db->driver->begin(conn->link, ctx, kind);
-    if (e)
+    struct err *e = begin_safely(conn, ctx, kind);
+    if (e) {
         conn->db->driver->rollback(conn->link);
-    else
+    } else {
         conn->tx = TX_OPEN;
+        conn->kind = kind;
+    }
     return err_wrap(e, "begin a transaction");
 }
 

@@ -67,5 +67,8 @@ extern const struct backend postgres_backend; /* sql_test_postgres.c */
 /* The server goes away and comes back, between start and stop. */
 void postgres_halt(void);
 void postgres_run(void);
+void postgres_run_standby(bool is_readable);
+void postgres_await(void);
+void postgres_signal(int signal); /* to the postmaster */
 
 #endif

@@ -1,4 +1,5 @@
 /* A private PostgreSQL: its files in the directory of the test, its socket beside them, no port. */
+#include <fcntl.h>
 #include <glob.h>
 #include <signal.h>
 #include <spawn.h>
@@ -48,13 +49,10 @@ static void url_of(const char *schema, char url[static URL_MAX])
              test_directory(), schema);
 }
 
-static void await_server(void)
+void postgres_await(void)
 {
-    char url[URL_MAX];
     struct ctx ctx;
     ctx_init(&ctx, NULL, START_MS);
-    url_of("public", url);
-    OK(sql_open(&(struct sql_options){.url = url}, &admin));
     struct err *e = sql_ping(admin, &ctx);
     while (e && !ctx_is_done(&ctx)) {
         err_free(e);
@@ -65,14 +63,35 @@ static void await_server(void)
     ctx_deinit(&ctx);
 }
 
-void postgres_run(void)
+static void run_with(const char *options)
 {
     char command[768];
     snprintf(command, sizeof(command),
              "%s/postgres -D %s/pg/data -k %s/pg -c listen_addresses= -c max_connections=60 "
-             "-c fsync=off 2>>%s/pg/server.log",
-             programs, test_directory(), test_directory(), test_directory());
+             "-c fsync=off %s 2>>%s/pg/server.log",
+             programs, test_directory(), test_directory(), options, test_directory());
     server = spawn_as_owner(command);
+}
+
+void postgres_run(void)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/pg/data/standby.signal", test_directory());
+    unlink(path);
+    run_with("");
+}
+
+void postgres_run_standby(bool is_readable)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/pg/data/standby.signal", test_directory());
+    close(creat(path, 0644));
+    run_with(is_readable ? "-c hot_standby=on" : "-c hot_standby=off");
+}
+
+void postgres_signal(int signal)
+{
+    assert_int_equal(kill(server, signal), 0);
 }
 
 void postgres_halt(void)
@@ -99,7 +118,10 @@ static bool postgres_start(void)
              programs, data, data);
     assert_int_equal(await_exit(spawn_as_owner(command)), 0);
     postgres_run();
-    await_server();
+    char url[URL_MAX];
+    url_of("public", url);
+    OK(sql_open(&(struct sql_options){.url = url}, &admin));
+    postgres_await();
     return true;
 }
 

@@ -67,13 +67,21 @@
  *
  * PostgreSQL (13 and newer): libpq is loaded by the first sql_open() (unless it is linked in, as in
  * a static program), so a service on SQLite does not need it. Every parameter of libpq's URLs is
- * taken, TLS modes and several hosts included. A server that does not answer within 5 s, or the
- * ctx, is ERR_UPSTREAM_UNAVAILABLE; but the look-up of its name, which is libpq's, is not
+ * taken, TLS modes and several hosts (at most 16) with target_session_attrs included. Each host has
+ * 2 s to take us, or connect_timeout; but the look-up of its name, which is libpq's, is not
  * interrupted. When the ctx ends, the server is told to leave the statement (over a connection of
- * its own); who does not hear that within 5 s loses the connection. Rows that are closed early are
+ * its own); who does not hear that within 1 s loses the connection. Rows that are closed early are
  * left in the same way, but in a transaction they are read to their end. NUMERIC is an integer
  * where it is one (sums of BIGINT), else text, as are dates and all other types. LISTEN and COPY
  * are not supported.
+ *
+ * A PostgreSQL that is away (refuses, is silent, starts up, has no connection left) costs one
+ * request the wait: from then on every request that would need a new connection is
+ * ERR_UPSTREAM_UNAVAILABLE at once, while one thread tries about four times a second; so the first
+ * request after its return, give or take that, succeeds. A connection that breaks while nobody uses
+ * it fails no request: it is looked at before it is given out (asked, when it was idle for half a
+ * second) and before its first statement, and the first statement of a transaction is run again on
+ * another one. Any other statement under way is ERR_UPSTREAM_UNAVAILABLE: it may have had effects.
  */
 #ifndef SQL_SQL_H
 #define SQL_SQL_H
@@ -111,8 +119,8 @@ struct sql_options {
     size_t max_idle;         /* of them unused; 0: 10; at most max_open */
     int64_t max_lifetime_ms; /* of a connection, give or take 10 %; 0: 30 min */
     int64_t wait_ms;         /* for a free connection; 0: 5 s */
-    /* db_pool_open, db_pool_idle, db_pool_in_use, db_pool_wait_seconds,
-     * db_pool_wait_timeouts_total; one database per registry. NULL: none. */
+    /* The counts and waits of the pool, as metrics named db_pool_...; one database per registry.
+     * NULL: none. */
     struct metrics *metrics;
 };
 

@@ -1,0 +1,171 @@
+/* A server that is away. The first request that finds out declares it; from then on one thread
+ * tries to connect, and every request that would have to connect fails at once, until the thread
+ * has a connection, which the pool gets. Connections that still work stay in use meanwhile. */
+#include <base/clock.h>
+#include <base/secret.h>
+#include <conc/thread.h>
+
+#include "internal.h"
+
+/* A request that gave up after so long a silence knows as much as one that was refused. */
+#define SILENCE_MS 1000
+/* Between two tries, half of it random: back within 2 s, and many replicas are no burden. */
+#define PROBE_MS       250
+#define RETRY_AFTER_MS 1000
+
+/* Of one request to connect; ended when another one finds that the server is away. */
+struct attempt {
+    struct list_node node; /* in db->away.attempts */
+    struct ctx ctx;
+    int64_t begin_ms;
+};
+
+void sql_away_init(struct sql_db *db)
+{
+    ctx_init(&db->away.ctx, NULL, CTX_NO_TIMEOUT);
+    list_node_init(&db->away.attempts);
+}
+
+void sql_away_deinit(struct sql_db *db)
+{
+    ctx_cancel(&db->away.ctx);
+    if (db->away.has_prober)
+        pthread_join(db->away.prober, NULL);
+    ctx_deinit(&db->away.ctx);
+}
+
+/* The lock is held. */
+static struct err *away_error(const struct sql_db *db)
+{
+    struct err *e = err_new(&ERR_UPSTREAM_UNAVAILABLE, "the database is away: %s", db->away.reason);
+    return err_set_retry_after(e, RETRY_AFTER_MS);
+}
+
+/* The lock is held. */
+static void set_away(struct sql_db *db, bool is_away)
+{
+    db->away.is_away = is_away;
+    if (db->metrics.away)
+        metric_set(db->metrics.away, is_away);
+}
+
+static struct err *connect_counted(struct sql_db *db, struct ctx *ctx, struct link **out_link)
+{
+    struct err *e = db->driver->connect(db->target, ctx, out_link);
+    struct metric *counter = e ? db->metrics.connect_failures : db->metrics.connects;
+    if (counter)
+        metric_add(counter, 1);
+    return e;
+}
+
+/* --- the thread that tries --- */
+
+static void note_reason(struct sql_db *db, const struct err *e)
+{
+    pthread_mutex_lock(&db->turn.lock);
+    err_format(e, db->away.reason, sizeof(db->away.reason));
+    pthread_mutex_unlock(&db->turn.lock);
+}
+
+/* False: the database is closed. */
+static bool pause_between_tries(struct sql_db *db)
+{
+    struct err *e = ctx_sleep(&db->away.ctx, PROBE_MS / 2 + random_below(PROBE_MS / 2 + 1));
+    bool goes_on = !e;
+    err_free(e);
+    return goes_on;
+}
+
+static void *probe(void *data)
+{
+    struct sql_db *db = data;
+    struct link *link = NULL;
+    while (!link) {
+        if (!pause_between_tries(db))
+            return NULL;
+        struct err *e = connect_counted(db, &db->away.ctx, &link);
+        if (e)
+            note_reason(db, e);
+        err_free(e);
+    }
+    sql_pool_add(db, link);
+    /* The last thing it takes the lock for: who declares again waits for this thread with it. */
+    pthread_mutex_lock(&db->turn.lock);
+    set_away(db, false);
+    pthread_mutex_unlock(&db->turn.lock);
+    return NULL;
+}
+
+void sql_away_declare(struct sql_db *db, const struct err *e)
+{
+    pthread_mutex_lock(&db->turn.lock);
+    if (!db->away.is_away) {
+        if (db->away.has_prober)
+            pthread_join(db->away.prober, NULL);
+        err_format(e, db->away.reason, sizeof(db->away.reason));
+        struct err *failure = thread_start("db-probe", 0, probe, db, &db->away.prober);
+        db->away.has_prober = !failure;
+        /* Without a thread, each request has to find out for itself. */
+        set_away(db, !failure);
+        err_free(failure);
+        if (db->away.is_away)
+            LIST_FOREACH (node, &db->away.attempts)
+                ctx_cancel(&CONTAINER_OF(node, struct attempt, node)->ctx);
+    }
+    pthread_mutex_unlock(&db->turn.lock);
+}
+
+/* --- requests --- */
+
+static struct err *begin_attempt(struct sql_db *db, struct ctx *ctx, struct attempt *attempt)
+{
+    attempt->begin_ms = clock_mono_ms();
+    ctx_init(&attempt->ctx, ctx, CTX_NO_TIMEOUT);
+    pthread_mutex_lock(&db->turn.lock);
+    struct err *e = db->away.is_away ? away_error(db) : NULL;
+    if (!e)
+        list_push_back(&db->away.attempts, &attempt->node);
+    pthread_mutex_unlock(&db->turn.lock);
+    if (e)
+        ctx_deinit(&attempt->ctx);
+    return e;
+}
+
+static void end_attempt(struct sql_db *db, struct attempt *attempt)
+{
+    pthread_mutex_lock(&db->turn.lock);
+    list_remove(&attempt->node);
+    pthread_mutex_unlock(&db->turn.lock);
+}
+
+/* Takes e, with which an attempt failed. */
+static struct err *judge(struct sql_db *db, struct ctx *ctx, const struct attempt *attempt,
+                         struct err *e)
+{
+    bool has_ended = ctx_is_done(ctx);
+    if (!has_ended && ctx_is_done(&attempt->ctx)) { /* another request has declared it away */
+        err_free(e);
+        pthread_mutex_lock(&db->turn.lock);
+        e = away_error(db);
+        pthread_mutex_unlock(&db->turn.lock);
+        return e;
+    }
+    bool is_silent = has_ended && clock_mono_ms() - attempt->begin_ms >= SILENCE_MS;
+    if (is_silent || err_is(e, &ERR_UPSTREAM_UNAVAILABLE))
+        sql_away_declare(db, e);
+    return e;
+}
+
+struct err *sql_connect(struct sql_db *db, struct ctx *ctx, struct link **out_link)
+{
+    if (!db->driver->is_remote)
+        return connect_counted(db, ctx, out_link);
+    struct attempt attempt;
+    TRY(begin_attempt(db, ctx, &attempt));
+    struct err *e = connect_counted(db, &attempt.ctx, out_link);
+    end_attempt(db, &attempt);
+    if (e)
+        e = judge(db, ctx, &attempt, e);
+    ctx_deinit(&attempt.ctx);
+    return e;
+}
