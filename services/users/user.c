@@ -29,7 +29,8 @@ const struct model user_model = MODEL(struct user, user_fields, "A person who ca
 
 static const struct field created_user_fields[] = {USER_FIELDS(user_statuses)};
 const struct model created_user_model =
-    MODEL(struct user, created_user_fields, "A user whose registration has begun");
+    MODEL(struct user, created_user_fields, "A user whose registration has begun",
+          .schema = "created_user");
 
 static const struct field new_user_fields[] = {
     FIELD(struct new_user, email, EMAIL, .flags = REQUIRED, .doc = "Login address, unique",

@@ -8,6 +8,7 @@ int app_migrate(struct process *process);
 int app_migrate_status(struct process *process);
 int app_healthcheck(struct process *process);
 int app_openapi(struct process *process);
+int app_asyncapi(struct process *process);
 
 /* --- own_commands.c: those of the service itself --- */
 

@@ -65,6 +65,8 @@ static const struct command {
     {"healthcheck", NULL, app_healthcheck, true, 0,
      "ask the running process whether it is ready; exit status 0 or 1"},
     {"openapi", NULL, app_openapi, true, 0, "print the OpenAPI document"},
+    {"asyncapi", NULL, app_asyncapi, false, APP_BUS,
+     "print the AsyncAPI document: requests and events on NATS"},
     {"version", NULL, print_version, false, 0, "print the version"},
     {"help", NULL, print_help, false, 0, "this text"},
 };

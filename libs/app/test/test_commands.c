@@ -72,6 +72,20 @@ static const struct app_command own[] = {
     {"fail", NULL, "fail", 0, go_wrong},
 };
 
+struct thing {
+    char id[UUID_TEXT];
+};
+static const struct field thing_fields[] = {FIELD(struct thing, id, UUID, .flags = REQUIRED)};
+static const struct model thing_model = MODEL(struct thing, thing_fields, "A thing");
+
+static const struct bus_method methods[] = {
+    {"things.v1.get", NULL, &thing_model, &thing_model, "One thing"},
+    {"things.v1.forget", NULL, NULL, NULL, NULL},
+};
+static const struct bus_event_type events[] = {
+    {"things.v1.events.made", &thing_model, "A thing was made"},
+};
+
 static const struct app plain = {.name = "plain", .routes = ROUTES(routes)};
 static const struct app full = {
     .name = "sample",
@@ -83,6 +97,10 @@ static const struct app full = {
     .settings = &own_table,
     .settings_size = sizeof(struct own_settings),
     .check = check,
+    .methods = methods,
+    .method_count = ARRAY_LEN(methods),
+    .events = events,
+    .event_count = ARRAY_LEN(events),
     .commands = own,
     .command_count = ARRAY_LEN(own),
 };
@@ -158,6 +176,16 @@ static const struct {
      {"count"},
      {"DATABASE_URL=sqlite:/dev/null/x"},
      {"sample: ", "upstream_unavailable"}},
+    {"asyncapi",
+     &full,
+     0,
+     {"asyncapi"},
+     {0},
+     {"\"asyncapi\":\"3.0.0\"", "\"answer.things.v1.get\":{\"action\":\"receive\"",
+      "\"publish.things.v1.events.made\":{\"action\":\"send\"",
+      "\"data\":{\"$ref\":\"#/components/schemas/thing\"}", "\"schemas\":{\"thing\":{",
+      "\"cloudevent\":"}},
+    {"asyncapi without a bus", &plain, 2, {"asyncapi"}, {0}, {"Usage: plain"}},
     {"openapi", &plain, 0, {"openapi"}, {0}, {"\"openapi\":\"3.1.0\"", "/things/{id}"}},
     {"config",
      &full,

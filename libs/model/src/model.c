@@ -6,6 +6,8 @@
 const char *model_schema_name(const struct model *model)
 {
     static const char tag[] = "struct ";
+    if (model->schema)
+        return model->schema;
     return str_starts_with(model->name, tag) ? model->name + sizeof(tag) - 1 : model->name;
 }
 

@@ -7,8 +7,8 @@
  *         return app_run(argc, argv, &(struct app){.name = "hello", .routes = ROUTES(routes)});
  *     }
  *
- * Subcommands: serve (default), migrate [--status], config, healthcheck, openapi, version, help, and
- * those of the service itself (.commands). Exit status: 0; 1 for a failure, a second signal and an
+ * Subcommands: serve (default), migrate [--status], config, healthcheck, openapi, asyncapi (with
+ * APP_BUS), version, help, and those of the service itself (.commands). Exit status: 0; 1 for a failure, a second signal and an
  * unhealthy process; 2 for a wrong command or wrong settings, all of which one message lists.
  *
  * serve, in this order:
@@ -139,6 +139,8 @@ struct app {
     size_t method_count;
     const struct app_command *commands; /* NULL: none of its own */
     size_t command_count;
+    const struct bus_event_type *events; /* that it publishes, for its AsyncAPI document */
+    size_t event_count;
     const struct bus_stream *streams; /* declared: there before anything is published to them */
     size_t stream_count;
     /* A further condition of readiness, asked after start(); NULL when fine. At each /readyz, so it

@@ -114,6 +114,14 @@ struct err *bus_serve(struct bus *bus, const struct bus_method *methods, size_t 
 
 /* --- events --- */
 
+/* One row per event that a service publishes, for its AsyncAPI document: the data of a CloudEvent
+ * whose type is the subject. */
+struct bus_event_type {
+    const char *subject;
+    const struct model *model;
+    const char *doc;
+};
+
 struct bus_stream {
     const char *name;     /* "USERS" */
     const char *subjects; /* "users.v1.events.>" */

@@ -177,6 +177,7 @@ struct model {
     size_t size;
     size_t presence_offset; /* SIZE_MAX: none */
     const char *doc;
+    const char *schema; /* name of its schema in documents; NULL: "user" for struct user */
     /* A check across fields, after each field was found right; adds to *e with err_add_field(),
      * whose field names are those of this model (those around it are put in front). In a patch it
      * sees the struct as it would become. */
@@ -199,7 +200,6 @@ struct model {
 
 /* Every mistake in the table, and in the tables it refers to, as one ERR_INTERNAL. */
 struct err *model_check(const struct model *model) MUST_CHECK;
-/* The schema's name: "user" for struct user. */
 const char *model_schema_name(const struct model *model);
 const char *model_json_name(const struct field *field);
 const char *model_column_name(const struct field *field);
