@@ -3,6 +3,7 @@
 #define SQL_SQLITE_H
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #include "driver.h"
 #include "turn.h"
@@ -10,6 +11,9 @@
 struct sqlite_target {
     struct target base;
     char *path;
+    /* There was a database: if its file has gone since, an empty one in its place would be served as
+     * if nothing had happened. */
+    atomic_bool was_open;
     /* SQLite has one writer at a time, and who waits for a lock in a file can only ask again and
      * again. So the writers of this process queue here, and only other processes are asked. */
     struct turn writers;

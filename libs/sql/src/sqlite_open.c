@@ -179,12 +179,14 @@ static struct err *open_database(struct sqlite_link *link)
                 SQLITE_OPEN_EXRESCODE;
     if (link->target->base.is_single)
         flags |= SQLITE_OPEN_MEMORY;
-    else
+    else if (!atomic_load(&link->target->was_open))
         TRY(create_file(path));
     int code = sqlite3_open_v2(path, &link->db, flags, NULL);
     if (code != SQLITE_OK)
         return sql_sqlite_error(link, code);
-    return configure(link);
+    TRY(configure(link));
+    atomic_store(&link->target->was_open, true);
+    return NULL;
 }
 
 struct err *sql_sqlite_connect(struct target *target, struct ctx *ctx, struct link **out_link)

@@ -257,6 +257,22 @@ static void another_process_writes(void **state)
     assert_int_equal(number(conn, "SELECT count(*) FROM t"), 1);
 }
 
+/* Not an empty database, which would be ready, lack every table, and be in the way of a backup. */
+static void a_file_that_was_removed_is_missed(void **state)
+{
+    (void)state;
+    char path[128], kept[136];
+    snprintf(path, sizeof(path), "%s/removed.db", test_directory());
+    snprintf(kept, sizeof(kept), "%s.kept", path);
+    _cleanup_(sql_close) struct sql_db *db = open_path(path);
+    run_in(db, "CREATE TABLE t (n BIGINT)");
+    assert_int_equal(rename(path, kept), 0);
+    FAILS(sql_ping(db, NULL), ERR_UPSTREAM_UNAVAILABLE);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(rename(kept, path), 0);
+    run_in(db, "INSERT INTO t (n) VALUES (1)");
+}
+
 static void a_read_only_file(void **state)
 {
     (void)state;
@@ -288,6 +304,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_full_disk),
         cmocka_unit_test(an_overlong_result),
         cmocka_unit_test(another_process_writes),
+        cmocka_unit_test(a_file_that_was_removed_is_missed),
         cmocka_unit_test(a_read_only_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

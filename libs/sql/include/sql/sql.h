@@ -112,8 +112,9 @@ struct sql_conn;
 enum sql_dialect { SQL_SQLITE, SQL_POSTGRES };
 
 struct sql_options {
-    /* sqlite:PATH, relative or not; sqlite::memory: for tests, gone with sql_close(): one
-     * connection that never expires; postgres://... Read during sql_open() only. */
+    /* sqlite:PATH, relative or not, whose file the first connection makes if it is not there (a
+     * later one does not: ERR_UPSTREAM_UNAVAILABLE); sqlite::memory: for tests, gone with
+     * sql_close(): one connection that never expires; postgres://... Read during sql_open() only. */
     const char *url;
     size_t max_open;         /* connections; 0: 25 */
     size_t max_idle;         /* of them unused; 0: 10; at most max_open */
