@@ -98,8 +98,8 @@ static void work(const struct job *job, int64_t remaining_ms)
     _cleanup_(buf_deinit) struct buf body = BUF_INIT(BUS_MESSAGE_MAX);
     struct err *e = handle(job, &ctx, &arena, &body);
     if (e && err_kind(e)->status >= 500)
-        slog_error("request over NATS failed", SLOG_STR("subject", job->served->method->subject),
-                   SLOG_ERR(e));
+        SLOG_AT(err_is_retryable(e) ? SLOG_WARN : SLOG_ERROR, "request over NATS failed",
+                SLOG_STR("subject", job->served->method->subject), SLOG_ERR(e));
     if (e)
         answer_error(job->bus, job->message, e);
     else
