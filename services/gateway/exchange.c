@@ -134,7 +134,7 @@ static void user_expired(struct upstream_user *user)
         upstream_expect(user->conn, ex->timeout_ms); /* it is not the upstream that is slow */
         return;
     }
-    stat_add(&ex->worker->stats.upstream_failures, 1);
+    upstream_count_failure(ex->upstream);
     exchange_fail(ex, &ERR_UPSTREAM_TIMEOUT, "the upstream did not answer in time");
 }
 
@@ -166,7 +166,7 @@ void exchange_connection_lost(struct exchange *ex, const char *detail)
         retry(ex);
         return;
     }
-    stat_add(&ex->worker->stats.upstream_failures, 1);
+    upstream_count_failure(ex->upstream);
     exchange_fail(ex, &ERR_UPSTREAM_UNAVAILABLE, detail);
 }
 

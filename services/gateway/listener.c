@@ -11,14 +11,31 @@
 #define PAUSE_MS          100
 #define WARN_MS           10000 /* between two warnings of one worker */
 
+static bool may_warn(struct worker *worker)
+{
+    int64_t now_ms = loop_now_ms(worker->loop);
+    if (now_ms < worker->listener_warns_ms)
+        return false;
+    worker->listener_warns_ms = now_ms + WARN_MS;
+    return true;
+}
+
+/* Until a client has gone: listener_resume(). */
+static void await_room(struct worker *worker)
+{
+    stat_add(&worker->stats.clients_full, 1);
+    if (may_warn(worker))
+        slog_warn("all client connections are in use, newcomers wait",
+                  SLOG_I64("connections", worker->options->max_clients));
+    loop_change(&worker->listener, 0);
+}
+
 static void pause_accepting(struct worker *worker, int failure)
 {
     stat_add(&worker->stats.accept_failures, 1);
-    int64_t now_ms = loop_now_ms(worker->loop);
-    if (now_ms >= worker->listener_warns_ms) {
+    if (may_warn(worker)) {
         _cleanup_(err_free) struct err *e = err_errno(failure, "accept");
         slog_warn("accepting connections pauses", SLOG_ERR(e));
-        worker->listener_warns_ms = now_ms + WARN_MS;
     }
     loop_change(&worker->listener, 0);
     loop_set_timer(worker->loop, &worker->listener_pause, PAUSE_MS);
@@ -47,7 +64,7 @@ static bool accept_one(struct worker *worker)
     union address peer = {0};
     socklen_t len = sizeof(peer);
     if (is_full(worker) && list_is_empty(&worker->idle_clients)) {
-        loop_change(&worker->listener, 0); /* until a client has gone: listener_resume() */
+        await_room(worker);
         return false;
     }
     int fd = accept4(worker->listener.fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);

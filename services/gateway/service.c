@@ -49,8 +49,12 @@ static unsigned count_clients(int64_t wanted)
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     getrlimit(RLIMIT_NOFILE, &limit);
-    rlim_t room = limit.rlim_cur - MIN(DESCRIPTORS, limit.rlim_cur / 2);
-    return (unsigned)MIN((rlim_t)wanted, room / 2);
+    rlim_t room = (limit.rlim_cur - MIN(DESCRIPTORS, limit.rlim_cur / 2)) / 2;
+    if (room >= (rlim_t)wanted)
+        return (unsigned)wanted;
+    slog_info("fewer client connections than MAX_CONNECTIONS, for want of file descriptors",
+              SLOG_I64("connections", (int64_t)room));
+    return (unsigned)room;
 }
 
 static void set_worker_options(struct gateway *gateway)
@@ -66,6 +70,7 @@ static void set_worker_options(struct gateway *gateway)
         .idle_timeout_ms = settings->idle_timeout_ms,
         .access_log = gateway->options.access_log,
         .trusted = gateway->trusted,
+        .metrics = gateway->options.metrics,
         .checker = gateway->options.checker.check ? &gateway->options.checker : NULL,
     };
     if (settings->trusted_proxies)

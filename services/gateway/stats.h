@@ -13,6 +13,10 @@
     X(clients, "gateway_client_connections", "gauge", "Open client connections")                   \
     X(clients_idle, "gateway_client_connections_idle", "gauge",                                    \
       "Client connections between two requests")                                                   \
+    X(clients_max, "gateway_client_connections_max", "gauge",                                      \
+      "Client connections at most: MAX_CONNECTIONS, or what the limit of descriptors allows")      \
+    X(clients_full, "gateway_client_connections_full_total", "counter",                            \
+      "Times that all connections were in use, so that newcomers had to wait")                     \
     X(accepted, "gateway_client_connections_accepted_total", "counter",                            \
       "Client connections accepted")                                                               \
     X(accept_failures, "gateway_client_accept_failures_total", "counter",                          \
@@ -29,8 +33,6 @@
       "Upstream connections opened")                                                               \
     X(upstream_waiting, "gateway_upstream_waiting", "gauge",                                       \
       "Requests that wait for an upstream connection")                                             \
-    X(upstream_failures, "gateway_upstream_failures_total", "counter",                             \
-      "Upstream connections that failed, broke or timed out")                                      \
     X(upstream_retries, "gateway_upstream_retries_total", "counter",                               \
       "Requests sent again on a fresh connection")                                                 \
     X(token_hits, "gateway_token_cache_hits_total", "counter", "Access tokens found verified")     \

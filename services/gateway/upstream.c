@@ -67,7 +67,7 @@ static bool serve(struct upstream *upstream, struct upstream_user *user)
         upstream_close(idle); /* to make room for a fresh one */
     }
     if (!upstream_open(upstream, server, user)) {
-        stat_add(&upstream->context->stats->upstream_failures, 1);
+        upstream_count_failure(upstream);
         user->failed(user, &ERR_UPSTREAM_UNAVAILABLE, "the upstream cannot be connected to");
     }
     return true;

@@ -31,7 +31,8 @@
 struct upstream_context {
     struct loop *loop;
     struct stats *stats;
-    uint64_t random; /* state of a xorshift; not 0 */
+    struct metrics *metrics; /* NULL: failures are not counted */
+    uint64_t random;         /* state of a xorshift; not 0 */
 };
 
 struct upstream;
@@ -74,6 +75,8 @@ struct err *upstream_new(struct upstream_context *context, const char *name,
 struct upstream *upstream_ref(struct upstream *upstream);
 void upstream_unref(struct upstream *upstream);
 const char *upstream_name(const struct upstream *upstream);
+/* One more connection or answer of it that failed: gateway_upstream_failures_total. */
+void upstream_count_failure(struct upstream *upstream);
 size_t upstream_server_count(const struct upstream *upstream);
 
 /* Takes over limits and servers. Connections to servers that are still there stay; idle ones to

@@ -44,7 +44,7 @@ static void fail_connect(struct upstream_conn *conn, const struct err_kind *kind
 {
     struct upstream_user *user = conn->user;
     struct upstream *upstream = upstream_ref(conn->upstream);
-    stat_add(&upstream->context->stats->upstream_failures, 1);
+    upstream_count_failure(upstream);
     upstream_close(conn);
     user->failed(user, kind, detail);
     upstream_serve_waiting(upstream);

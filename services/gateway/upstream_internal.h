@@ -18,6 +18,7 @@ struct upstream {
     struct upstream_context *context;
     char name[UPSTREAM_NAME_MAX + 1];
     unsigned refs;
+    struct metric *failures;         /* counter that the workers share; NULL: not kept */
     struct list_node servers;        /* all, retired ones included */
     struct upstream_server **chosen; /* those that take new requests */
     size_t chosen_count;

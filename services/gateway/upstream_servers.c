@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include <metric/metric.h>
+
 struct err *upstream_new(struct upstream_context *context, const char *name,
                          struct upstream **out_upstream)
 {
@@ -12,6 +14,10 @@ struct err *upstream_new(struct upstream_context *context, const char *name,
     upstream->context = context;
     upstream->refs = 1;
     str_copy(upstream->name, sizeof(upstream->name), name);
+    if (context->metrics)
+        upstream->failures = metric_counter(context->metrics, "gateway_upstream_failures_total",
+                                            "Upstream connections that failed, broke or timed out",
+                                            METRIC_LABELS({"upstream", name}));
     list_node_init(&upstream->servers);
     list_node_init(&upstream->waiting);
     upstream->waiting_timer.fire = upstream_expire_waiting;
@@ -35,6 +41,12 @@ void upstream_unref(struct upstream *upstream)
         free(CONTAINER_OF(node, struct upstream_server, node));
     free(upstream->chosen);
     free(upstream);
+}
+
+void upstream_count_failure(struct upstream *upstream)
+{
+    if (upstream->failures)
+        metric_add(upstream->failures, 1);
 }
 
 const char *upstream_name(const struct upstream *upstream)

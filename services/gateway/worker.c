@@ -84,6 +84,7 @@ struct err *worker_new(const struct worker_options *options, int listen_fd,
         return err_oom();
     }
     worker->options = options;
+    stat_add(&worker->stats.clients_max, options->max_clients);
     worker->listener.fd = -1;
     list_node_init(&worker->idle_clients);
     list_node_init(&worker->busy_clients);
@@ -92,8 +93,8 @@ struct err *worker_new(const struct worker_options *options, int listen_fd,
         close(listen_fd);
         return e;
     }
-    worker->upstream_context =
-        (struct upstream_context){.loop = worker->loop, .stats = &worker->stats};
+    worker->upstream_context = (struct upstream_context){
+        .loop = worker->loop, .stats = &worker->stats, .metrics = options->metrics};
     random_bytes(&worker->upstream_context.random, sizeof(worker->upstream_context.random));
     worker->upstream_context.random |= 1;
     TRY(listener_start(worker, listen_fd));

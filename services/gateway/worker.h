@@ -32,6 +32,7 @@ struct worker_options {
     bool access_log;
     const struct network *trusted; /* proxies whose X-Forwarded-* are believed */
     size_t trusted_count;
+    struct metrics *metrics;             /* for what is counted by upstream; NULL: it is not */
     const struct token_checker *checker; /* NULL: tokens are passed on unseen */
 };
 

@@ -103,6 +103,8 @@ static void the_longest_idle_client_makes_room(void **state)
     origin_await(edge->origin, &edge->origin->requests, before + 3);
     fds[4] = client_connect(edge);
     client_say(fds[4], GET);
+    edge_await(edge, "gateway_client_connections_full_total", 1);
+    assert_int_equal(edge_metric(edge, "gateway_client_connections_max"), 3);
     assert_int_equal(edge_metric(edge, "gateway_client_connections"), 3);
     origin_play(edge->origin,
                 (struct script){"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 0, KEEP, WHOLE});
@@ -171,6 +173,7 @@ static void a_server_that_does_not_accept_times_out(void **state)
     client_call(edge, "GET /deaf HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", got,
                 sizeof(got));
     assert_int_equal(status_of(got), 504);
+    assert_int_equal(edge_metric(edge, "gateway_upstream_failures_total{upstream=\"deaf\"}"), 1);
     /* A client that goes away while the connection is being made. */
     int fd = client_connect(edge);
     client_say(fd, "GET /deaf HTTP/1.1\r\nHost: h\r\n\r\n");
