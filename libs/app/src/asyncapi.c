@@ -20,29 +20,6 @@ struct document {
     struct model_schemas schemas;
 };
 
-static void pair(struct document *doc, const char *name, const char *text)
-{
-    json_write_name(&doc->w, name);
-    json_write_string(&doc->w, text);
-}
-
-static void pair_raw(struct document *doc, const char *name, const char *json)
-{
-    json_write_name(&doc->w, name);
-    json_write_raw(&doc->w, json, strlen(json));
-}
-
-static void begin_object(struct document *doc, const char *name)
-{
-    json_write_name(&doc->w, name);
-    json_begin_object(&doc->w);
-}
-
-static void end_object(struct document *doc)
-{
-    json_end_object(&doc->w);
-}
-
 /* "#/channels/<subject>/messages/<message>"; message NULL: the channel. */
 static void write_reference(struct document *doc, const char *subject, const char *message)
 {
@@ -50,8 +27,8 @@ static void write_reference(struct document *doc, const char *subject, const cha
     snprintf(path, sizeof(path), "#/channels/%s%s%s", subject, message ? "/messages/" : "",
              message ? message : "");
     json_begin_object(&doc->w);
-    pair(doc, "$ref", path);
-    end_object(doc);
+    json_add_string(&doc->w, "$ref", path);
+    json_end_object(&doc->w);
 }
 
 /* --- channels --- */
@@ -66,25 +43,25 @@ static void write_model(struct document *doc, const struct model *model)
 
 static void write_message(struct document *doc, const char *name, const struct model *model)
 {
-    begin_object(doc, name);
-    pair(doc, "contentType", "application/json");
+    json_add_object(&doc->w, name);
+    json_add_string(&doc->w, "contentType", "application/json");
     json_write_name(&doc->w, "payload");
     write_model(doc, model);
-    end_object(doc);
+    json_end_object(&doc->w);
 }
 
 static void begin_channel(struct document *doc, const char *subject, const char *what)
 {
-    begin_object(doc, subject);
-    pair(doc, "address", subject);
-    pair(doc, "description", what);
-    begin_object(doc, "messages");
+    json_add_object(&doc->w, subject);
+    json_add_string(&doc->w, "address", subject);
+    json_add_string(&doc->w, "description", what);
+    json_add_object(&doc->w, "messages");
 }
 
 static void end_channel(struct document *doc)
 {
-    end_object(doc);
-    end_object(doc);
+    json_end_object(&doc->w);
+    json_end_object(&doc->w);
 }
 
 static void write_method_channels(struct document *doc, const struct bus_method *method)
@@ -100,29 +77,29 @@ static void write_method_channels(struct document *doc, const struct bus_method 
 static void write_event_channel(struct document *doc, const struct bus_event_type *event)
 {
     begin_channel(doc, event->subject, event->doc ? event->doc : "");
-    begin_object(doc, "event");
-    pair(doc, "contentType", "application/cloudevents+json");
-    begin_object(doc, "payload");
-    pair_raw(doc, "allOf", "[{\"$ref\":\"#/components/schemas/cloudevent\"}]");
-    begin_object(doc, "properties");
-    pair_raw(doc, "type", "{\"type\":\"string\"}");
+    json_add_object(&doc->w, "event");
+    json_add_string(&doc->w, "contentType", "application/cloudevents+json");
+    json_add_object(&doc->w, "payload");
+    json_add_raw(&doc->w, "allOf", "[{\"$ref\":\"#/components/schemas/cloudevent\"}]");
+    json_add_object(&doc->w, "properties");
+    json_add_raw(&doc->w, "type", "{\"type\":\"string\"}");
     json_write_name(&doc->w, "data");
     write_model(doc, event->model);
-    end_object(doc);
-    end_object(doc);
-    end_object(doc);
+    json_end_object(&doc->w);
+    json_end_object(&doc->w);
+    json_end_object(&doc->w);
     end_channel(doc);
 }
 
 static void write_channels(struct document *doc)
 {
     const struct app *app = doc->app;
-    begin_object(doc, "channels");
+    json_add_object(&doc->w, "channels");
     for (size_t i = 0; i < app->method_count; i++)
         write_method_channels(doc, &app->methods[i]);
     for (size_t i = 0; i < app->event_count; i++)
         write_event_channel(doc, &app->events[i]);
-    end_object(doc);
+    json_end_object(&doc->w);
 }
 
 /* --- operations --- */
@@ -132,8 +109,8 @@ static void begin_operation(struct document *doc, const char *verb, const char *
 {
     char name[NAME_TEXT + 16];
     snprintf(name, sizeof(name), "%s.%s", verb, subject);
-    begin_object(doc, name);
-    pair(doc, "action", str_equal(verb, "answer") ? "receive" : "send");
+    json_add_object(&doc->w, name);
+    json_add_string(&doc->w, "action", str_equal(verb, "answer") ? "receive" : "send");
     json_write_name(&doc->w, "channel");
     write_reference(doc, subject, NULL);
 }
@@ -153,24 +130,24 @@ static void write_operations(struct document *doc)
                              *const reply[] = {"reply", "error", NULL},
                              *const event[] = {"event", NULL};
     const struct app *app = doc->app;
-    begin_object(doc, "operations");
+    json_add_object(&doc->w, "operations");
     for (size_t i = 0; i < app->method_count; i++) {
         const char *subject = app->methods[i].subject;
         begin_operation(doc, "answer", subject);
         write_messages(doc, subject, request);
-        begin_object(doc, "reply");
+        json_add_object(&doc->w, "reply");
         json_write_name(&doc->w, "channel");
         write_reference(doc, subject, NULL);
         write_messages(doc, subject, reply);
-        end_object(doc);
-        end_object(doc);
+        json_end_object(&doc->w);
+        json_end_object(&doc->w);
     }
     for (size_t i = 0; i < app->event_count; i++) {
         begin_operation(doc, "publish", app->events[i].subject);
         write_messages(doc, app->events[i].subject, event);
-        end_object(doc);
+        json_end_object(&doc->w);
     }
-    end_object(doc);
+    json_end_object(&doc->w);
 }
 
 /* --- the whole --- */
@@ -199,29 +176,30 @@ static void write_components(struct document *doc)
         "\"time\":{\"type\":\"string\",\"format\":\"date-time\"},"
         "\"datacontenttype\":{\"const\":\"application/json\"}},"
         "\"required\":[\"specversion\",\"id\",\"source\",\"type\",\"time\"]}";
-    begin_object(doc, "components");
-    begin_object(doc, "schemas");
+    json_add_object(&doc->w, "components");
+    json_add_object(&doc->w, "schemas");
     model_schemas_write(&doc->schemas, &doc->w);
     if (doc->app->event_count > 0)
-        pair_raw(doc, "cloudevent", cloudevent);
-    end_object(doc);
-    end_object(doc);
+        json_add_raw(&doc->w, "cloudevent", cloudevent);
+    json_end_object(&doc->w);
+    json_end_object(&doc->w);
 }
 
 static struct err *write_document(struct document *doc)
 {
     TRY(collect_schemas(doc));
     json_begin_object(&doc->w);
-    pair(doc, "asyncapi", "3.0.0");
-    begin_object(doc, "info");
-    pair(doc, "title", doc->app->name);
-    pair(doc, "version", app_version());
-    pair(doc, "description",
-         "Requests carry Plankton-Deadline-Ms, traceparent and X-Request-Id; an error is a problem "
-         "document (RFC 9457) with the header Plankton-Error. Events are kept by JetStream, at "
-         "least once, with the event's id as Nats-Msg-Id.");
-    end_object(doc);
-    pair(doc, "defaultContentType", "application/json");
+    json_add_string(&doc->w, "asyncapi", "3.0.0");
+    json_add_object(&doc->w, "info");
+    json_add_string(&doc->w, "title", doc->app->name);
+    json_add_string(&doc->w, "version", app_version());
+    json_add_string(
+        &doc->w, "description",
+        "Requests carry Plankton-Deadline-Ms, traceparent and X-Request-Id; an error is a problem "
+        "document (RFC 9457) with the header Plankton-Error. Events are kept by JetStream, at "
+        "least once, with the event's id as Nats-Msg-Id.");
+    json_end_object(&doc->w);
+    json_add_string(&doc->w, "defaultContentType", "application/json");
     write_channels(doc);
     write_operations(doc);
     write_components(doc);

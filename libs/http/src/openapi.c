@@ -33,29 +33,6 @@ static const char *text_of(struct document *doc, const struct buf *piece)
     return buf_text(piece);
 }
 
-static void pair(struct document *doc, const char *name, const char *text)
-{
-    json_write_name(&doc->w, name);
-    json_write_string(&doc->w, text);
-}
-
-static void pair_raw(struct document *doc, const char *name, const char *json)
-{
-    json_write_name(&doc->w, name);
-    json_write_raw(&doc->w, json, strlen(json));
-}
-
-static void begin_object(struct document *doc, const char *name)
-{
-    json_write_name(&doc->w, name);
-    json_begin_object(&doc->w);
-}
-
-static void end_object(struct document *doc)
-{
-    json_end_object(&doc->w);
-}
-
 /* --- what there is --- */
 
 static int compare_routes(const void *a, const void *b)
@@ -113,7 +90,7 @@ static void write_operation_id(struct document *doc, const struct route *route)
         buf_append_char(&id, begins_word ? (char)toupper((unsigned char)*c) : *c);
         begins_word = false;
     }
-    pair(doc, "operationId", text_of(doc, &id));
+    json_add_string(&doc->w, "operationId", text_of(doc, &id));
 }
 
 static void write_path_parameter(struct document *doc, const char *name, size_t len)
@@ -121,22 +98,22 @@ static void write_path_parameter(struct document *doc, const char *name, size_t 
     json_begin_object(&doc->w);
     json_write_name(&doc->w, "name");
     json_write_string_n(&doc->w, name, len);
-    pair(doc, "in", "path");
-    pair_raw(doc, "required", "true");
-    pair_raw(doc, "schema", "{\"type\":\"string\"}");
-    end_object(doc);
+    json_add_string(&doc->w, "in", "path");
+    json_add_raw(&doc->w, "required", "true");
+    json_add_raw(&doc->w, "schema", "{\"type\":\"string\"}");
+    json_end_object(&doc->w);
 }
 
 static void write_query_parameter(struct document *doc, const struct field *field)
 {
     json_begin_object(&doc->w);
-    pair(doc, "name", model_json_name(field));
-    pair(doc, "in", "query");
+    json_add_string(&doc->w, "name", model_json_name(field));
+    json_add_string(&doc->w, "in", "query");
     if (field->flags & REQUIRED)
-        pair_raw(doc, "required", "true");
+        json_add_raw(&doc->w, "required", "true");
     json_write_name(&doc->w, "schema");
     model_write_field_schema(field, &doc->w);
-    end_object(doc);
+    json_end_object(&doc->w);
 }
 
 static void write_parameters(struct document *doc, const struct route *route)
@@ -158,44 +135,44 @@ static void write_request_body(struct document *doc, const struct route *route)
     if (!route->in && !route->takes)
         return;
     bool is_patch = route->method == PATCH && route->in;
-    begin_object(doc, "requestBody");
+    json_add_object(&doc->w, "requestBody");
     if (route->in)
-        pair_raw(doc, "required", "true");
-    begin_object(doc, "content");
-    begin_object(doc, is_patch       ? "application/merge-patch+json"
-                      : route->takes ? route->takes
-                                     : "application/json");
+        json_add_raw(&doc->w, "required", "true");
+    json_add_object(&doc->w, "content");
+    json_add_object(&doc->w, is_patch       ? "application/merge-patch+json"
+                             : route->takes ? route->takes
+                                            : "application/json");
     if (route->in) {
         json_write_name(&doc->w, "schema");
         model_write_reference(route->in, is_patch, &doc->w);
     }
-    end_object(doc);
-    end_object(doc);
-    end_object(doc);
+    json_end_object(&doc->w);
+    json_end_object(&doc->w);
+    json_end_object(&doc->w);
 }
 
 static void write_list_schema(struct document *doc, const struct model *item)
 {
     json_begin_object(&doc->w);
-    pair(doc, "type", "object");
-    begin_object(doc, "properties");
-    begin_object(doc, "items");
-    pair(doc, "type", "array");
+    json_add_string(&doc->w, "type", "object");
+    json_add_object(&doc->w, "properties");
+    json_add_object(&doc->w, "items");
+    json_add_string(&doc->w, "type", "array");
     json_write_name(&doc->w, "items");
     model_write_reference(item, false, &doc->w);
-    end_object(doc);
-    pair_raw(doc, "next_cursor", "{\"type\":[\"string\",\"null\"]}");
-    end_object(doc);
-    pair_raw(doc, "required", "[\"items\",\"next_cursor\"]");
-    end_object(doc);
+    json_end_object(&doc->w);
+    json_add_raw(&doc->w, "next_cursor", "{\"type\":[\"string\",\"null\"]}");
+    json_end_object(&doc->w);
+    json_add_raw(&doc->w, "required", "[\"items\",\"next_cursor\"]");
+    json_end_object(&doc->w);
 }
 
 static void begin_response(struct document *doc, int status, const char *description)
 {
     char text[12];
     snprintf(text, sizeof(text), "%d", status);
-    begin_object(doc, text);
-    pair(doc, "description", description);
+    json_add_object(&doc->w, text);
+    json_add_string(&doc->w, "description", description);
 }
 
 static void write_success(struct document *doc, const struct route *route)
@@ -203,17 +180,17 @@ static void write_success(struct document *doc, const struct route *route)
     int status = route->status != 0 ? route->status : route->out ? 200 : 204;
     begin_response(doc, status, "Success");
     if (route->out) {
-        begin_object(doc, "content");
-        begin_object(doc, "application/json");
+        json_add_object(&doc->w, "content");
+        json_add_object(&doc->w, "application/json");
         json_write_name(&doc->w, "schema");
         if (route->list)
             write_list_schema(doc, route->out);
         else
             model_write_reference(route->out, false, &doc->w);
-        end_object(doc);
-        end_object(doc);
+        json_end_object(&doc->w);
+        json_end_object(&doc->w);
     }
-    end_object(doc);
+    json_end_object(&doc->w);
 }
 
 static int compare_kinds(const void *a, const void *b)
@@ -264,9 +241,9 @@ static void collect_kinds(const struct document *doc, const struct route *route,
 
 static void write_problem_content(struct document *doc)
 {
-    pair_raw(doc, "content",
-             "{\"" PROBLEM_MEDIA_TYPE
-             "\":{\"schema\":{\"$ref\":\"#/components/schemas/problem\"}}}");
+    json_add_raw(&doc->w, "content",
+                 "{\"" PROBLEM_MEDIA_TYPE
+                 "\":{\"schema\":{\"$ref\":\"#/components/schemas/problem\"}}}");
 }
 
 /* One for each status, with the codes that it may have. */
@@ -282,12 +259,12 @@ static void write_failures(struct document *doc, const struct route *route)
                        kinds.items[i]->title);
         begin_response(doc, status, text_of(doc, &codes));
         write_problem_content(doc);
-        end_object(doc);
+        json_end_object(&doc->w);
     }
-    begin_object(doc, "default");
-    pair(doc, "description", "Any other failure");
+    json_add_object(&doc->w, "default");
+    json_add_string(&doc->w, "description", "Any other failure");
     write_problem_content(doc);
-    end_object(doc);
+    json_end_object(&doc->w);
 }
 
 static void write_operation(struct document *doc, const struct route *route)
@@ -295,24 +272,24 @@ static void write_operation(struct document *doc, const struct route *route)
     char method[8] = "";
     str_copy(method, sizeof(method), http_method_name(route->method));
     str_lower(method);
-    begin_object(doc, method);
+    json_add_object(&doc->w, method);
     write_operation_id(doc, route);
     if (route->summary)
-        pair(doc, "summary", route->summary);
+        json_add_string(&doc->w, "summary", route->summary);
     if (route->doc)
-        pair(doc, "description", route->doc);
+        json_add_string(&doc->w, "description", route->doc);
     json_write_name(&doc->w, "tags");
     json_begin_array(&doc->w);
     json_write_string(&doc->w, route->tag ? route->tag : doc->server->options.name);
     json_end_array(&doc->w);
-    pair_raw(doc, "security", route->allow == ANYONE ? "[]" : "[{\"bearer\":[]}]");
+    json_add_raw(&doc->w, "security", route->allow == ANYONE ? "[]" : "[{\"bearer\":[]}]");
     write_parameters(doc, route);
     write_request_body(doc, route);
-    begin_object(doc, "responses");
+    json_add_object(&doc->w, "responses");
     write_success(doc, route);
     write_failures(doc, route);
-    end_object(doc);
-    end_object(doc);
+    json_end_object(&doc->w);
+    json_end_object(&doc->w);
 }
 
 /* --- the whole --- */
@@ -325,20 +302,20 @@ static void begin_path(struct document *doc, const char *path)
     buf_append(&plain, path, strlen(path) - (takes_rest ? 4 : 0));
     if (takes_rest)
         buf_append_char(&plain, '}');
-    begin_object(doc, text_of(doc, &plain));
+    json_add_object(&doc->w, text_of(doc, &plain));
 }
 
 static void write_paths(struct document *doc)
 {
-    begin_object(doc, "paths");
+    json_add_object(&doc->w, "paths");
     for (size_t i = 0; i < doc->route_count;) {
         const char *path = doc->routes[i]->path;
         begin_path(doc, path);
         for (; i < doc->route_count && strcmp(doc->routes[i]->path, path) == 0; i++)
             write_operation(doc, doc->routes[i]);
-        end_object(doc);
+        json_end_object(&doc->w);
     }
-    end_object(doc);
+    json_end_object(&doc->w);
 }
 
 static void write_components(struct document *doc)
@@ -352,14 +329,14 @@ static void write_components(struct document *doc)
         "\"field\":{\"type\":\"string\"},\"code\":{\"type\":\"string\"},"
         "\"detail\":{\"type\":\"string\"}},\"required\":[\"field\",\"code\",\"detail\"]}}},"
         "\"required\":[\"type\",\"title\",\"status\",\"detail\",\"code\"]}";
-    begin_object(doc, "components");
-    begin_object(doc, "schemas");
+    json_add_object(&doc->w, "components");
+    json_add_object(&doc->w, "schemas");
     model_schemas_write(&doc->schemas, &doc->w);
-    pair_raw(doc, "problem", problem);
-    end_object(doc);
-    pair_raw(doc, "securitySchemes",
-             "{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\"}}");
-    end_object(doc);
+    json_add_raw(&doc->w, "problem", problem);
+    json_end_object(&doc->w);
+    json_add_raw(&doc->w, "securitySchemes",
+                 "{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\"}}");
+    json_end_object(&doc->w);
 }
 
 struct err *http_openapi_write(const struct http_server *server, struct buf *out)
@@ -372,14 +349,14 @@ struct err *http_openapi_write(const struct http_server *server, struct buf *out
         e = collect_schemas(&doc);
     if (!e) {
         json_begin_object(&doc.w);
-        pair(&doc, "openapi", "3.1.0");
-        begin_object(&doc, "info");
-        pair(&doc, "title", server->options.name ? server->options.name : "");
-        pair(&doc, "version", server->options.version ? server->options.version : "");
-        end_object(&doc);
+        json_add_string(&doc.w, "openapi", "3.1.0");
+        json_add_object(&doc.w, "info");
+        json_add_string(&doc.w, "title", server->options.name ? server->options.name : "");
+        json_add_string(&doc.w, "version", server->options.version ? server->options.version : "");
+        json_end_object(&doc.w);
         write_paths(&doc);
         write_components(&doc);
-        end_object(&doc);
+        json_end_object(&doc.w);
         e = buf_status(out) == BUF_OK ? NULL : err_oom();
     }
     arena_deinit(&doc.arena);

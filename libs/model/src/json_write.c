@@ -172,3 +172,29 @@ void json_write_value(struct json_writer *w, const struct json_value *value)
         break;
     }
 }
+
+/* --- members --- */
+
+void json_add_string(struct json_writer *w, const char *name, const char *text)
+{
+    json_write_name(w, name);
+    json_write_string(w, text);
+}
+
+void json_add_i64(struct json_writer *w, const char *name, int64_t number)
+{
+    json_write_name(w, name);
+    json_write_i64(w, number);
+}
+
+void json_add_raw(struct json_writer *w, const char *name, const char *text)
+{
+    json_write_name(w, name);
+    json_write_raw(w, text, strlen(text));
+}
+
+void json_add_object(struct json_writer *w, const char *name)
+{
+    json_write_name(w, name);
+    json_begin_object(w);
+}

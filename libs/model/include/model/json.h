@@ -110,6 +110,11 @@ void json_write_bool(struct json_writer *w, bool value);
 void json_write_null(struct json_writer *w);
 /* A complete JSON text that is known to be valid. */
 void json_write_raw(struct json_writer *w, const char *text, size_t count);
+/* A member of an object: its name, then a value as above. json_end_object() ends the last. */
+void json_add_string(struct json_writer *w, const char *name, const char *text);
+void json_add_i64(struct json_writer *w, const char *name, int64_t number);
+void json_add_raw(struct json_writer *w, const char *name, const char *text);
+void json_add_object(struct json_writer *w, const char *name);
 /* Any value of a document with all that is in it: same order, numbers digit by digit. NULL: null.
  */
 void json_write_value(struct json_writer *w, const struct json_value *value);
