@@ -110,3 +110,13 @@ bool argon2_has_cost(const char *hash, const struct argon2_cost *cost)
     return parse(hash, &parts) && parts.cost.passes == cost->passes &&
            parts.cost.memory_bytes == cost->memory_bytes;
 }
+
+bool argon2_check(const void *hash, const char **out_code, struct buf *out_detail)
+{
+    struct parts parts;
+    if (parse(hash, &parts))
+        return true;
+    *out_code = "invalid_hash";
+    buf_append_str(out_detail, "must be an argon2id hash");
+    return false;
+}

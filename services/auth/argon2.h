@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <base/buf.h>
 #include <err/err.h>
 
 #define ARGON2_TEXT 128
@@ -24,6 +25,8 @@ struct err *argon2_hash(const struct argon2_cost *cost, const char *password,
 struct err *argon2_verify(const char *hash, const char *password, bool *out_is_right) MUST_CHECK;
 /* A hash that no password has: made at once, verified at the full cost. */
 void argon2_make_unmatched(const struct argon2_cost *cost, char out_hash[static ARGON2_TEXT]);
+/* For .check of a field: whether it is a hash that argon2_verify() can read. */
+bool argon2_check(const void *hash, const char **out_code, struct buf *out_detail);
 /* Whether the hash was made at this cost. Takes no time. */
 bool argon2_has_cost(const char *hash, const struct argon2_cost *cost);
 

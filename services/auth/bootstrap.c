@@ -3,6 +3,7 @@
 #include "accounts.h"
 #include "handlers.h"
 #include "kinds.h"
+#include "projection.h"
 
 #define RETRY_MIN_MS 50
 #define RETRY_MAX_MS 5000
@@ -13,6 +14,7 @@ static struct err *give_password(const struct service *service, struct ctx *ctx,
 {
     struct account account = {0};
     bool found = false;
+    TRY(projection_tell(service, ctx, user));
     TRY(store_find_account(service->db, ctx, user->id, &account, &found));
     if (found)
         return NULL;

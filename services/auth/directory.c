@@ -9,17 +9,25 @@ static const struct err_kind *const kinds[] = {&DIRECTORY_EMAIL_TAKEN, &DIRECTOR
 const char *const user_roles[] = {"user", "admin", NULL};
 const char *const user_statuses[] = {"active", "suspended", NULL};
 
-static const struct field user_fields[] = {
-    FIELD(struct user, id, UUID, .flags = REQUIRED | READ_ONLY),
-    FIELD(struct user, email, EMAIL, .flags = REQUIRED),
-    FIELD(struct user, name, STRING, .flags = REQUIRED, .min = 1, .max = USER_NAME_MAX),
-    FIELD(struct user, role, ENUM, .flags = REQUIRED | READ_ONLY, .values = user_roles),
-    FIELD(struct user, status, ENUM, .flags = REQUIRED | READ_ONLY, .values = user_statuses),
-    FIELD(struct user, email_verified, BOOL, .flags = READ_ONLY),
-    FIELD(struct user, created_at_ms, TIME, .json = "created_at", .flags = READ_ONLY),
-    FIELD(struct user, updated_at_ms, TIME, .json = "updated_at", .flags = READ_ONLY),
-};
+#define USER_FIELDS                                                                                \
+    FIELD(struct user, id, UUID, .flags = REQUIRED | READ_ONLY),                                   \
+        FIELD(struct user, email, EMAIL, .flags = REQUIRED),                                       \
+        FIELD(struct user, name, STRING, .flags = REQUIRED, .min = 1, .max = USER_NAME_MAX),       \
+        FIELD(struct user, role, ENUM, .flags = REQUIRED | READ_ONLY, .values = user_roles),       \
+        FIELD(struct user, status, ENUM, .flags = REQUIRED | READ_ONLY, .values = user_statuses),  \
+        FIELD(struct user, email_verified, BOOL, .flags = READ_ONLY),                              \
+        FIELD(struct user, created_at_ms, TIME, .json = "created_at", .flags = READ_ONLY),         \
+        FIELD(struct user, updated_at_ms, TIME, .json = "updated_at", .flags = READ_ONLY)
+
+static const struct field user_fields[] = {USER_FIELDS};
 const struct model user_model = MODEL(struct user, user_fields, "A person who can sign in");
+
+static const struct field told_user_fields[] = {
+    USER_FIELDS,
+    FIELD(struct user, version, INT),
+};
+const struct model told_user_model =
+    MODEL(struct user, told_user_fields, "A user as the directory has it");
 
 struct create_request {
     const char *email, *name;
@@ -77,7 +85,7 @@ static struct err *ask_by_id(struct bus *bus, struct ctx *ctx, const char *subje
 {
     struct user_id request = {0};
     str_copy(request.id, sizeof(request.id), id);
-    return ask(bus, ctx, subject, &id_model, &request, &user_model, out_user);
+    return ask(bus, ctx, subject, &id_model, &request, &told_user_model, out_user);
 }
 
 struct err *directory_activate(struct bus *bus, struct ctx *ctx, const char *id,
@@ -101,5 +109,6 @@ struct err *directory_find_by_email(struct bus *bus, struct ctx *ctx, const char
                                     struct user *out_user)
 {
     struct email_request request = {.email = email};
-    return ask(bus, ctx, "users.v1.find_by_email", &email_model, &request, &user_model, out_user);
+    return ask(bus, ctx, "users.v1.find_by_email", &email_model, &request, &told_user_model,
+               out_user);
 }

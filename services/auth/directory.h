@@ -27,7 +27,10 @@ struct user {
     bool email_verified;
     int64_t created_at_ms;
     int64_t updated_at_ms;
+    int64_t version; /* goes up with each change; 0: not told */
 };
+/* As the directory tells of it, and as clients see it: without the version. */
+extern const struct model told_user_model;
 extern const struct model user_model;
 
 /* A pending user, whom nobody sees until it is activated, and who gives way to the next one with

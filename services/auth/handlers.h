@@ -37,4 +37,13 @@ http_handler read_jwks;
 /* bootstrap.c: sees to it that the bootstrap admin is there, however long users takes. */
 struct err *bootstrap_admin(struct ctx *ctx, void *service) MUST_CHECK;
 
+/* pending.c: settles the accounts of registrations that broke off, for ever. */
+struct err *settle_pending(struct ctx *ctx, void *service) MUST_CHECK;
+/* All whose time has come. */
+struct err *settle_due(const struct service *service, struct ctx *ctx) MUST_CHECK;
+
+/* transfer.c: the subcommands */
+struct err *export_accounts(struct app_runtime *runtime, const char *const *args);
+struct err *import_accounts(struct app_runtime *runtime, const char *const *args);
+
 #endif

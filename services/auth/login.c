@@ -31,7 +31,7 @@ static struct err *renew_hash(const struct service *service, struct ctx *ctx, co
 
 struct err *login(struct http_req *req, struct http_res *res)
 {
-    const struct service *service = http_state(req);
+    struct service *service = http_state(req);
     const struct login *in = http_body(req);
     struct account account = {0};
     bool found = false, is_right = false;

@@ -2,16 +2,27 @@
  * Registration is a saga over two databases (design: users owns the directory, auth the
  * credentials):
  *
- *     1. users.v1.create    a pending user, seen by nobody
+ *     1. users.v1.create    a pending user, seen by nobody            users.create.committed
  *     2. the account        credentials here, pending, too
- *     3. users.v1.activate  the user is there
- *     4. the account        not pending any more
+ *     3. users.v1.activate  the user is there, and `created` is told  users.activate.committed
+ *     4. the account        not pending any more, the user is known here
  *
- * A crash after 1 or 2 leaves a pending user, who gives way to the next registration of the
- * address, and at most credentials that nobody can use. After 3 the person can sign in: login makes
- * up for step 4. Of two registrations of one address, the one whose user is there at step 3 wins;
- * they never touch each other's accounts.
+ * What a crash leaves, by where it comes (the points at which the chaos test has it come, in the
+ * order of time, are register.hashed, register.created, register.stored, register.activated,
+ * register.done, and the two of users above):
+ *
+ * - before 1 is committed: nothing;
+ * - before 3 is committed: a pending user, whom the next registration of the address replaces at
+ *   once, and perhaps a pending account, which no address leads to. Each service removes its own
+ *   after PENDING_TTL_S;
+ * - after that, the answer lost or not: the user is there and can sign in. Step 4 is made up for by
+ *   the event, by a login, which asks the directory, or by pending.c, whichever comes first.
+ *
+ * Whoever got no answer registers again, and that either succeeds or tells that the address is
+ * registered: with the password that they gave. Of two registrations of one address, the one whose
+ * pending user is there at step 3 wins; they never touch each other's accounts.
  */
+#include <base/crash.h>
 #include <base/str.h>
 
 #include "accounts.h"
@@ -41,31 +52,28 @@ static struct err *taken(struct err *e)
                : err_wrap(e, "make the user");
 }
 
-static struct err *put_pending(const struct service *service, struct ctx *ctx, const char *user_id,
-                               const char *email, const char *password_hash)
-{
-    struct account account = {.status = ACCOUNT_PENDING};
-    str_copy(account.user_id, sizeof(account.user_id), user_id);
-    str_copy(account.email, sizeof(account.email), email);
-    str_copy(account.password_hash, sizeof(account.password_hash), password_hash);
-    return store_put_account(service->db, ctx, &account);
-}
-
 struct err *create_account(const struct service *service, struct ctx *ctx,
                            const struct new_account *new_account, struct user *out_user)
 {
     char hash[PASSWORD_HASH_TEXT], id[UUID_TEXT];
     /* First, since it is what an overloaded server refuses. */
     TRY(password_hash(service->passwords, ctx, new_account->password, hash));
+    CRASH_POINT("register.hashed");
     TRY(taken(directory_create(service->bus, ctx, new_account->email, new_account->name,
                                new_account->role, id)));
-    TRY_WRAP(put_pending(service, ctx, id, new_account->email, hash), "store the account");
+    CRASH_POINT("register.created");
+    TRY_WRAP(store_put_pending(service->db, ctx, id, new_account->email, hash,
+                               service->settings->pending_ttl_s * 1000),
+             "store the account");
+    CRASH_POINT("register.stored");
     struct user user = {0};
     struct err *e = directory_activate(service->bus, ctx, id, &user);
     if (err_is(e, &DIRECTORY_NO_USER)) /* should this fail, what stays is of no use to anybody */
         err_free(store_delete_account(service->db, ctx, id));
     TRY(taken(e));
+    CRASH_POINT("register.activated");
     TRY_WRAP(account_put(service, ctx, &user, hash), "store the account");
+    CRASH_POINT("register.done");
     *out_user = user;
     return NULL;
 }

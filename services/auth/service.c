@@ -27,6 +27,14 @@ static const struct route routes[] = {
      .allow = ANYONE},
 };
 
+static const struct app_command commands[] = {
+    {"export", "[FILE]",
+     "write all credentials, as hashes, as JSON lines, to standard output or a file", APP_DATABASE,
+     export_accounts},
+    {"import", "[FILE]", "take in what export has written; may be run again", APP_DATABASE,
+     import_accounts},
+};
+
 static struct err *check(const struct app_settings *settings, const void *own_settings)
 {
     (void)settings;
@@ -46,20 +54,23 @@ static struct err *begin(struct app_runtime *runtime, struct service *service)
     crypto_auth_hmacsha256(service->refresh_key, purpose, sizeof(purpose) - 1, kek);
     secret_wipe(kek, sizeof(kek));
     TRY(keys_load(service->db, runtime->ctx, service->settings, &service->keys));
+    TRY(group_new(&service->ctx, 2, &service->background));
+    TRY(group_go(service->background, settle_pending, service));
     if (!service->settings->bootstrap_admin_email) {
         atomic_store(&service->is_bootstrapped, true);
         return NULL;
     }
-    TRY(group_new(runtime->ctx, 1, &service->background));
     return group_go(service->background, bootstrap_admin, service);
 }
 
 static void end(struct service *service)
 {
+    ctx_cancel(&service->ctx);
     if (service->background)
         err_free(group_wait(service->background));
     passwords_free(service->passwords);
     keys_deinit(&service->keys);
+    ctx_deinit(&service->ctx);
     secret_wipe(service->refresh_key, sizeof(service->refresh_key));
     free(service);
 }
@@ -70,6 +81,7 @@ static struct err *start(struct app_runtime *runtime, void **out_state)
     _cleanup_(end) struct service *service = calloc(1, sizeof(*service));
     if (!service)
         return err_oom();
+    ctx_init(&service->ctx, runtime->ctx, CTX_NO_TIMEOUT);
     service->db = runtime->db;
     service->bus = runtime->bus;
     service->settings = runtime->own_settings;
@@ -124,6 +136,8 @@ const struct app auth_app = {
     .migrations = &auth_migrations,
     .settings = &auth_settings_table,
     .settings_size = sizeof(struct auth_settings),
+    .commands = commands,
+    .command_count = ARRAY_LEN(commands),
     .check = check,
     .start = start,
     .stop = stop,

@@ -19,8 +19,10 @@ struct service {
     struct passwords *passwords;
     struct keys keys;
     unsigned char refresh_key[AUTH_KEY_BYTES]; /* the server's half of refresh tokens' keys */
-    struct group *background;                  /* bootstrap.c */
+    struct ctx ctx;                            /* of the background; ends with the service */
+    struct group *background;                  /* bootstrap.c, pending.c */
     atomic_bool is_bootstrapped;
+    atomic_int_least64_t directory_rests_until_ms; /* accounts.c; monotonic */
 };
 
 extern const struct app auth_app;

@@ -46,6 +46,10 @@ static const struct cfg_setting rows[] = {
                  .max = 300,
                  .help = "How long the refresh token before the present one still gets the same "
                          "successor (clients that race); 0 turns that off"),
+    CFG_DURATION(
+        struct auth_settings, pending_ttl_s, "PENDING_TTL_S", .def = "600", .min = 1, .max = 86400,
+        .help = "After that long, auth asks whether a registration that did not end got as "
+                "far as to make the user, and forgets the password if not"),
     CFG_ENUM(struct auth_settings, jwt_alg, "JWT_ALG", .def = "ES256", .values = algorithms,
              .help = "Algorithm of new signing keys"),
     CFG_SECRET(struct auth_settings, key_encryption_key, "KEY_ENCRYPTION_KEY", .required = true,

@@ -8,6 +8,7 @@ struct auth_settings {
     int64_t access_token_ttl_s;
     int64_t refresh_token_ttl_s;
     int64_t refresh_grace_s;
+    int64_t pending_ttl_s;
     int jwt_alg; /* enum jose_alg */
     char *key_encryption_key;
     int64_t argon2_memory_kib;

@@ -3,20 +3,17 @@
 #include <base/clock.h>
 #include <base/str.h>
 
-/* Far longer than a registration takes. */
-#define PENDING_MAX_MS (24 * 60 * 60 * 1000)
-
-static const char *const account_statuses[] = {"active", "suspended", "pending", NULL};
-
 static const struct field account_fields[] = {
-    FIELD(struct account, user_id, UUID),
-    FIELD(struct account, email, EMAIL),
-    FIELD(struct account, role, ENUM, .values = user_roles),
-    FIELD(struct account, status, ENUM, .values = account_statuses),
-    FIELD(struct account, updated_at_ms, TIME, .json = "updated_at"),
-    FIELD(struct account, password_hash, STRING, .flags = COLUMN_ONLY),
+    FIELD(struct account, user_id, UUID, .flags = REQUIRED),
+    FIELD(struct account, email, EMAIL, .flags = REQUIRED),
+    FIELD(struct account, role, ENUM, .flags = REQUIRED, .values = user_roles),
+    FIELD(struct account, status, ENUM, .flags = REQUIRED, .values = user_statuses),
+    FIELD(struct account, version, INT, .flags = REQUIRED, .min = 0, .max = INT64_MAX),
+    FIELD(struct account, updated_at_ms, TIME, .json = "updated_at", .flags = REQUIRED),
+    FIELD(struct account, password_hash, STRING, .flags = REQUIRED, .check = argon2_check),
+    FIELD(struct account, created_at_ms, TIME, .json = "created_at", .flags = REQUIRED),
 };
-static const struct model account_model = MODEL(struct account, account_fields, "Credentials");
+const struct model account_model = MODEL(struct account, account_fields, "Credentials");
 
 static const struct field session_fields[] = {
     FIELD(struct session, id, UUID),
@@ -53,48 +50,47 @@ static struct err *find(struct sql_db *db, struct ctx *ctx, const struct model *
 
 /* --- accounts --- */
 
-/* What two spellings of an address share. */
-static void email_key(const char *email, char out[static EMAIL_TEXT])
+void store_email_key(const char *email, char out[static EMAIL_TEXT])
 {
     str_copy(out, EMAIL_TEXT, email);
     str_lower(out);
 }
 
-struct err *store_put_account(struct sql_db *db, struct ctx *ctx, const struct account *account)
+/* The columns that nobody but the release before this one reads are filled in all the same. */
+static struct err *put(struct sql_conn *conn, struct ctx *ctx, const struct account *account,
+                       const char *status, struct sql_value check_at)
 {
     char key[EMAIL_TEXT];
-    email_key(account->email, key);
-    int64_t now_ms = clock_now_ms();
-    _cleanup_(sql_release) struct sql_conn *conn = NULL;
-    TRY(sql_acquire(db, ctx, &conn));
-    TRY(sql_exec(conn, ctx,
-                 "DELETE FROM accounts WHERE email_key = $1 AND status = 'pending'"
-                 " AND created_at < $2",
-                 NULL, SQL_TEXT(key), SQL_I64(now_ms - PENDING_MAX_MS)));
+    store_email_key(account->email, key);
     return sql_exec(conn, ctx,
                     "INSERT INTO accounts (user_id, email, email_key, role, status, password_hash,"
-                    " created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+                    " created_at, updated_at, check_at)"
+                    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
                     " ON CONFLICT (user_id) DO UPDATE SET email = excluded.email,"
                     " email_key = excluded.email_key, role = excluded.role,"
                     " status = excluded.status, password_hash = excluded.password_hash,"
-                    " updated_at = excluded.updated_at",
+                    " updated_at = excluded.updated_at, check_at = excluded.check_at",
                     NULL, SQL_TEXT(account->user_id), SQL_TEXT(account->email), SQL_TEXT(key),
-                    SQL_TEXT(user_roles[account->role]),
-                    SQL_TEXT(account_statuses[account->status]), SQL_TEXT(account->password_hash),
-                    SQL_I64(now_ms), SQL_I64(account->updated_at_ms));
+                    SQL_TEXT(user_roles[account->role]), SQL_TEXT(status),
+                    SQL_TEXT(account->password_hash), SQL_I64(account->created_at_ms),
+                    SQL_I64(account->updated_at_ms), check_at);
 }
 
-struct err *store_update_account(struct sql_db *db, struct ctx *ctx, const struct account *account)
+struct err *store_put_pending(struct sql_db *db, struct ctx *ctx, const char *user_id,
+                              const char *email, const char *password_hash, int64_t ttl_ms)
 {
-    char key[EMAIL_TEXT];
-    email_key(account->email, key);
-    return exec(db, ctx, NULL,
-                "UPDATE accounts SET email = $2, email_key = $3, role = $4, status = $5,"
-                " updated_at = $6 WHERE user_id = $1 AND updated_at <= $6",
-                SQL_PARAMS(SQL_TEXT(account->user_id), SQL_TEXT(account->email), SQL_TEXT(key),
-                           SQL_TEXT(user_roles[account->role]),
-                           SQL_TEXT(account_statuses[account->status]),
-                           SQL_I64(account->updated_at_ms)));
+    struct account account = {.role = ROLE_USER, .created_at_ms = clock_now_ms()};
+    str_copy(account.user_id, sizeof(account.user_id), user_id);
+    str_copy(account.email, sizeof(account.email), email);
+    str_copy(account.password_hash, sizeof(account.password_hash), password_hash);
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
+    return put(conn, ctx, &account, "pending", SQL_I64(account.created_at_ms + ttl_ms));
+}
+
+struct err *store_put_account(struct sql_conn *conn, struct ctx *ctx, const struct account *account)
+{
+    return put(conn, ctx, account, user_statuses[account->status], SQL_NULL);
 }
 
 struct err *store_replace_hash(struct sql_db *db, struct ctx *ctx, const char *user_id,
@@ -111,25 +107,65 @@ struct err *store_delete_account(struct sql_db *db, struct ctx *ctx, const char 
                 SQL_PARAMS(SQL_TEXT(user_id)));
 }
 
-#define ACCOUNT_COLUMNS "user_id, email, role, status, updated_at, password_hash"
-
 struct err *store_find_account(struct sql_db *db, struct ctx *ctx, const char *user_id,
                                struct account *out_account, bool *out_found)
 {
     return find(db, ctx, &account_model, out_account, out_found,
-                "SELECT " ACCOUNT_COLUMNS " FROM accounts WHERE user_id = $1", user_id);
+                "SELECT " ACCOUNT_COLUMNS " FROM " ACCOUNT_TABLES
+                " WHERE a.user_id = $1 AND d.status <> 'deleted'",
+                user_id);
 }
 
 struct err *store_find_account_by_email(struct sql_db *db, struct ctx *ctx, const char *email,
                                         struct account *out_account, bool *out_found)
 {
     char key[EMAIL_TEXT];
-    email_key(email, key);
+    store_email_key(email, key);
     return find(db, ctx, &account_model, out_account, out_found,
-                "SELECT " ACCOUNT_COLUMNS
-                " FROM accounts WHERE email_key = $1 AND status <> 'pending'"
-                " ORDER BY updated_at DESC LIMIT 1",
+                "SELECT " ACCOUNT_COLUMNS " FROM " ACCOUNT_TABLES
+                " WHERE d.email_key = $1 AND d.status <> 'deleted'"
+                " ORDER BY d.updated_at DESC LIMIT 1",
                 key);
+}
+
+/* --- pending accounts --- */
+
+struct pending {
+    char user_id[UUID_TEXT];
+};
+static const struct field pending_fields[] = {FIELD(struct pending, user_id, UUID)};
+static const struct model pending_model = MODEL(struct pending, pending_fields, "To be checked");
+
+/* Of a row without check_at, which the release before this one has written. */
+#define OLD_TTL_MS "3600000"
+
+struct err *store_find_due(struct sql_db *db, struct ctx *ctx, char out_user_id[static UUID_TEXT],
+                           bool *out_found)
+{
+    struct pending pending = {0};
+    int64_t now_ms = clock_now_ms();
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
+    struct err *e =
+        sql_fetch_one(conn, ctx, &pending_model, &pending, NULL,
+                      "SELECT user_id FROM accounts WHERE status = 'pending'"
+                      " AND COALESCE(check_at, created_at + " OLD_TTL_MS ") <= $1 LIMIT 1",
+                      SQL_I64(now_ms));
+    *out_found = !e;
+    str_copy(out_user_id, UUID_TEXT, pending.user_id);
+    if (!err_is(e, &SQL_NO_ROWS))
+        return e;
+    err_free(e);
+    return NULL;
+}
+
+struct err *store_settle(struct sql_db *db, struct ctx *ctx, const char *user_id, bool is_there)
+{
+    return exec(db, ctx, NULL,
+                is_there ? "UPDATE accounts SET status = 'active', check_at = NULL"
+                           " WHERE user_id = $1 AND status = 'pending'"
+                         : "DELETE FROM accounts WHERE user_id = $1 AND status = 'pending'",
+                SQL_PARAMS(SQL_TEXT(user_id)));
 }
 
 /* --- sessions --- */

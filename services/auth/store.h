@@ -1,6 +1,6 @@
 /*
- * The tables of auth: accounts and sessions. Each function takes a connection of its own from the
- * pool and may block until the ctx ends; any thread may call it. Errors are those of <sql/sql.h>.
+ * The tables accounts and sessions. Each function takes a connection of its own from the pool,
+ * unless it is given one, and may block until the ctx ends; any thread may call it. Errors are those of <sql/sql.h>.
  */
 #ifndef AUTH_STORE_H
 #define AUTH_STORE_H
@@ -12,38 +12,50 @@
 
 /* --- accounts --- */
 
-/* Beside those of a user: the registration may not have reached its end. */
-#define ACCOUNT_PENDING (STATUS_SUSPENDED + 1)
-
-/* Credentials, and their user as the directory had it at updated_at_ms. */
+/* Credentials, and their user as auth knows it (projection.h). */
 struct account {
     char user_id[UUID_TEXT];
     char email[EMAIL_TEXT];
     int role;   /* enum user_role */
-    int status; /* enum user_status or ACCOUNT_PENDING */
-    int64_t updated_at_ms;
+    int status; /* enum user_status */
+    int64_t version, updated_at_ms;
     char password_hash[PASSWORD_HASH_TEXT];
+    int64_t created_at_ms; /* of the credentials */
 };
+/* What account_model is read from. */
+#define ACCOUNT_COLUMNS                                                                            \
+    "a.user_id, d.email, d.role, d.status, d.version, d.updated_at, a.password_hash, a.created_at"
+#define ACCOUNT_TABLES "accounts a JOIN directory d ON d.user_id = a.user_id"
+extern const struct model account_model;
 
-/* Writes the account, new or not. Old pending ones with its address go: nobody will finish them. */
-struct err *store_put_account(struct sql_db *db, struct ctx *ctx, const struct account *account)
+/* Credentials of a user who is not known yet: pending until projection_learn() hears of them, or,
+ * after ttl_ms, somebody asks (pending.c). The same user's, if there are any, are replaced. */
+struct err *store_put_pending(struct sql_db *db, struct ctx *ctx, const char *user_id,
+                              const char *email, const char *password_hash, int64_t ttl_ms)
     MUST_CHECK;
-/* Email, role and status, unless a later word of the directory is there already. No such account:
- * fine, here and below. */
-struct err *store_update_account(struct sql_db *db, struct ctx *ctx, const struct account *account)
+/* A pending account whose time has come. */
+struct err *store_find_due(struct sql_db *db, struct ctx *ctx, char out_user_id[static UUID_TEXT],
+                           bool *out_found) MUST_CHECK;
+/* Ends the wait of a pending account: its user is there, or it goes. */
+struct err *store_settle(struct sql_db *db, struct ctx *ctx, const char *user_id, bool is_there)
     MUST_CHECK;
-/* If the hash is still old_hash. */
+/* Credentials on a connection of the caller's, not pending. Replaces those that are there. */
+struct err *store_put_account(struct sql_conn *conn, struct ctx *ctx, const struct account *account)
+    MUST_CHECK;
+/* If the hash is still old_hash. No such account: fine, here and below. */
 struct err *store_replace_hash(struct sql_db *db, struct ctx *ctx, const char *user_id,
                                const char *old_hash, const char *new_hash) MUST_CHECK;
 /* The account's sessions go with it. */
 struct err *store_delete_account(struct sql_db *db, struct ctx *ctx, const char *user_id)
     MUST_CHECK;
-/* *out_found false: there is none. */
+/* *out_found false: there are no credentials, or their user is not known or was deleted. */
 struct err *store_find_account(struct sql_db *db, struct ctx *ctx, const char *user_id,
                                struct account *out_account, bool *out_found) MUST_CHECK;
-/* The one with the latest word of the directory; none that is pending. */
+/* Of the users who are known with this address, the one whose change is the latest. */
 struct err *store_find_account_by_email(struct sql_db *db, struct ctx *ctx, const char *email,
                                         struct account *out_account, bool *out_found) MUST_CHECK;
+/* What two spellings of an address share. */
+void store_email_key(const char *email, char out[static EMAIL_TEXT]);
 
 /* --- sessions --- */
 

@@ -2,7 +2,7 @@
 #ifndef USERS_HANDLERS_H
 #define USERS_HANDLERS_H
 
-#include <bus/bus.h>
+#include <app/app.h>
 #include <http/http.h>
 
 #include "user.h"
@@ -26,5 +26,12 @@ struct err *method_create(struct bus_call *call);
 struct err *method_activate(struct bus_call *call);
 struct err *method_get(struct bus_call *call);
 struct err *method_find_by_email(struct bus_call *call);
+
+/* pending.c: removes what registrations that broke off have left, for ever. */
+struct err *remove_pending(struct ctx *ctx, void *service) MUST_CHECK;
+
+/* transfer.c: the subcommands */
+struct err *export_users(struct app_runtime *runtime, const char *const *args);
+struct err *import_users(struct app_runtime *runtime, const char *const *args);
 
 #endif

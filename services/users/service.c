@@ -32,26 +32,47 @@ static const struct route routes[] = {
 static const struct bus_method methods[] = {
     {"users.v1.create", method_create, &new_user_model, &created_user_model,
      "First step of a registration: a pending user, seen by nobody"},
-    {"users.v1.activate", method_activate, &user_id_model, &user_model,
+    {"users.v1.activate", method_activate, &user_id_model, &user_record_model,
      "Last step of a registration; may be repeated"},
-    {"users.v1.get", method_get, &user_id_model, &user_model, "One user by id"},
-    {"users.v1.find_by_email", method_find_by_email, &user_email_model, &user_model,
+    {"users.v1.get", method_get, &user_id_model, &user_record_model, "One user by id"},
+    {"users.v1.find_by_email", method_find_by_email, &user_email_model, &user_record_model,
      "One user by address, whatever the letter case"},
 };
 
+static const struct app_command commands[] = {
+    {"export", "[FILE]", "write all users as JSON lines, to standard output or a file",
+     APP_DATABASE, export_users},
+    {"import", "[FILE]", "take in what export has written; may be run again", APP_DATABASE,
+     import_users},
+};
+
+static void end(struct service *service)
+{
+    ctx_cancel(&service->ctx);
+    if (service->background)
+        err_free(group_wait(service->background));
+    ctx_deinit(&service->ctx);
+    free(service);
+}
+DEFINE_CLEANUP(struct service *, end);
+
 static struct err *start(struct app_runtime *runtime, void **out_state)
 {
-    struct service *service = calloc(1, sizeof(*service));
+    _cleanup_(end) struct service *service = calloc(1, sizeof(*service));
     if (!service)
         return err_oom();
+    ctx_init(&service->ctx, runtime->ctx, CTX_NO_TIMEOUT);
     service->db = runtime->db;
-    *out_state = service;
+    service->settings = runtime->own_settings;
+    TRY(group_new(&service->ctx, 1, &service->background));
+    TRY(group_go(service->background, remove_pending, service));
+    *out_state = TAKE(service);
     return NULL;
 }
 
 static void stop(struct app_runtime *runtime)
 {
-    free(runtime->state);
+    end(runtime->state);
 }
 
 const struct app users_app = {
@@ -64,6 +85,10 @@ const struct app users_app = {
     .migrations = &users_migrations,
     .methods = methods,
     .method_count = ARRAY_LEN(methods),
+    .settings = &users_settings_table,
+    .settings_size = sizeof(struct users_settings),
+    .commands = commands,
+    .command_count = ARRAY_LEN(commands),
     .start = start,
     .stop = stop,
 };

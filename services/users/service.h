@@ -5,9 +5,15 @@
 #define USERS_SERVICE_H
 
 #include <app/app.h>
+#include <conc/group.h>
+
+#include "settings.h"
 
 struct service {
     struct sql_db *db;
+    const struct users_settings *settings;
+    struct ctx ctx;           /* of the background; ends with the service */
+    struct group *background; /* pending.c */
 };
 
 extern const struct app users_app;

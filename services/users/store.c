@@ -3,9 +3,6 @@
 #include <base/clock.h>
 #include <base/str.h>
 
-/* A registration ends within seconds; a user who is still pending then was left by a crash. */
-#define PENDING_MAX_MS (60 * 60 * 1000)
-
 /* What two spellings of an address share. */
 static void email_key(const char *email, char out[static EMAIL_TEXT])
 {
@@ -15,15 +12,10 @@ static void email_key(const char *email, char out[static EMAIL_TEXT])
 
 /* --- create --- */
 
-static struct err *remove_old_pending(struct sql_conn *conn, struct ctx *ctx)
-{
-    return sql_exec(conn, ctx, "DELETE FROM users WHERE status = 'pending' AND created_at < $1",
-                    NULL, SQL_I64(clock_now_ms() - PENDING_MAX_MS));
-}
-
 /* One statement, so that those who come at the same time need not wait for each other: a pending
  * user with the address becomes the new one. */
-static struct err *insert_user(struct sql_conn *conn, struct ctx *ctx, const struct user *user)
+struct err *store_insert(struct sql_conn *conn, struct ctx *ctx, const struct user *user,
+                         bool *out_is_free)
 {
     char key[EMAIL_TEXT];
     email_key(user->email, key);
@@ -34,6 +26,7 @@ static struct err *insert_user(struct sql_conn *conn, struct ctx *ctx, const str
                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
                  " ON CONFLICT (email_key) DO UPDATE SET id = excluded.id, email = excluded.email,"
                  " name = excluded.name, role = excluded.role, status = excluded.status,"
+                 " email_verified = excluded.email_verified, version = excluded.version,"
                  " created_at = excluded.created_at, updated_at = excluded.updated_at"
                  " WHERE users.status = 'pending'",
                  &affected, SQL_TEXT(user->id), SQL_TEXT(user->email), SQL_TEXT(key),
@@ -41,7 +34,8 @@ static struct err *insert_user(struct sql_conn *conn, struct ctx *ctx, const str
                  SQL_TEXT(user_statuses[user->status]), SQL_BOOL(user->email_verified),
                  SQL_I64(user->version), SQL_I64(user->created_at_ms),
                  SQL_I64(user->updated_at_ms)));
-    return affected == 1 ? NULL : err_new(&EMAIL_TAKEN, "another user has this email address");
+    *out_is_free = affected == 1;
+    return NULL;
 }
 
 struct err *store_create(struct sql_db *db, struct ctx *ctx, const struct new_user *new_user,
@@ -60,10 +54,21 @@ struct err *store_create(struct sql_db *db, struct ctx *ctx, const struct new_us
     str_copy(user.name, sizeof(user.name), new_user->name);
     _cleanup_(sql_release) struct sql_conn *conn = NULL;
     TRY(sql_acquire(db, ctx, &conn));
-    TRY(remove_old_pending(conn, ctx));
-    TRY(insert_user(conn, ctx, &user));
+    bool is_free = false;
+    TRY(store_insert(conn, ctx, &user, &is_free));
+    if (!is_free)
+        return err_new(&EMAIL_TAKEN, "another user has this email address");
     *out_user = user;
     return NULL;
+}
+
+struct err *store_remove_pending(struct sql_db *db, struct ctx *ctx, int64_t older_than_ms,
+                                 int64_t *out_count)
+{
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
+    return sql_exec(conn, ctx, "DELETE FROM users WHERE status = 'pending' AND created_at < $1",
+                    out_count, SQL_I64(clock_now_ms() - older_than_ms));
 }
 
 /* --- read --- */
@@ -102,6 +107,30 @@ struct err *store_fetch_by_email(struct sql_db *db, struct ctx *ctx, const char 
                        "SELECT " USER_COLUMNS
                        " FROM users WHERE email_key = $1 AND status <> 'pending'",
                        key, out_user);
+}
+
+struct err *store_find(struct sql_conn *conn, struct ctx *ctx, const char *id,
+                       struct user *out_user, bool *out_found)
+{
+    struct err *e = fetch(conn, ctx, id, out_user);
+    *out_found = !e;
+    if (!err_is(e, &USER_NOT_FOUND))
+        return e;
+    err_free(e);
+    return NULL;
+}
+
+struct err *store_fetch_page(struct sql_conn *conn, struct ctx *ctx, const char *after,
+                             size_t limit, struct arena *arena, struct user **out_users,
+                             size_t *out_count)
+{
+    void *items = NULL;
+    TRY(sql_fetch_all(conn, ctx, &user_model, limit, arena, &items, out_count,
+                      "SELECT " USER_COLUMNS " FROM users WHERE status <> 'pending' AND id > $1"
+                      " ORDER BY id LIMIT $2",
+                      SQL_TEXT(after), SQL_I64((int64_t)limit)));
+    *out_users = items;
+    return NULL;
 }
 
 /* --- change --- */

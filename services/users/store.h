@@ -1,6 +1,6 @@
 /*
- * The users table. Each function takes a connection of its own from the pool and may block until
- * the ctx ends; any thread may call it.
+ * The users table. Each function takes a connection of its own from the pool, unless it is given
+ * one, and may block until the ctx ends; any thread may call it.
  *
  * Errors: USER_NOT_FOUND, EMAIL_TAKEN, and those of <sql/sql.h>.
  */
@@ -19,6 +19,9 @@
  * that was never finished (or is being outrun), so it must not block the address. */
 struct err *store_create(struct sql_db *db, struct ctx *ctx, const struct new_user *new_user,
                          enum user_status status, struct user *out_user) MUST_CHECK;
+/* Those whose registration began longer ago: it was broken off. */
+struct err *store_remove_pending(struct sql_db *db, struct ctx *ctx, int64_t older_than_ms,
+                                 int64_t *out_count) MUST_CHECK;
 /* Pending becomes active; any other user stays as it is (the call may be repeated). */
 struct err *store_activate(struct sql_db *db, struct ctx *ctx, const char *id,
                            struct user *out_user) MUST_CHECK;
@@ -43,5 +46,20 @@ struct err *store_edit(struct sql_db *db, struct ctx *ctx, const char *id, user_
 struct err *store_list(struct sql_db *db, struct ctx *ctx, const struct user_query *query,
                        struct arena *arena, struct user **out_users, size_t *out_count,
                        const char **out_next_cursor) MUST_CHECK;
+
+/* --- on a connection of the caller's --- */
+
+/* Pending users are not found. */
+struct err *store_find(struct sql_conn *conn, struct ctx *ctx, const char *id,
+                       struct user *out_user, bool *out_found) MUST_CHECK;
+/* The user as it is given, with an id that nobody has. *out_is_free false: another user who is not
+ * pending has the address. */
+struct err *store_insert(struct sql_conn *conn, struct ctx *ctx, const struct user *user,
+                         bool *out_is_free) MUST_CHECK;
+/* Users in the order of their ids, behind the id `after` ("": from the first one on); no pending
+ * ones. *out_users is in the arena. */
+struct err *store_fetch_page(struct sql_conn *conn, struct ctx *ctx, const char *after,
+                             size_t limit, struct arena *arena, struct user **out_users,
+                             size_t *out_count) MUST_CHECK;
 
 #endif

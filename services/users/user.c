@@ -32,6 +32,22 @@ const struct model created_user_model =
     MODEL(struct user, created_user_fields, "A user whose registration has begun",
           .schema = "created_user");
 
+static const struct field user_record_fields[] = {
+    FIELD(struct user, id, UUID, .flags = REQUIRED),
+    FIELD(struct user, email, EMAIL, .flags = REQUIRED),
+    FIELD(struct user, name, STRING, .flags = REQUIRED, .min = 1, .max = USER_NAME_MAX),
+    FIELD(struct user, role, ENUM, .flags = REQUIRED, .values = user_roles),
+    FIELD(struct user, status, ENUM, .flags = REQUIRED, .values = statuses),
+    FIELD(struct user, email_verified, BOOL, .flags = REQUIRED),
+    FIELD(struct user, created_at_ms, TIME, .json = "created_at", .flags = REQUIRED),
+    FIELD(struct user, updated_at_ms, TIME, .json = "updated_at", .flags = REQUIRED),
+    FIELD(struct user, version, INT, .flags = REQUIRED, .min = 1, .max = INT64_MAX,
+          .doc = "Goes up with each change"),
+};
+const struct model user_record_model =
+    MODEL(struct user, user_record_fields, "A user, with the version that counts its changes",
+          .schema = "user_record");
+
 static const struct field new_user_fields[] = {
     FIELD(struct new_user, email, EMAIL, .flags = REQUIRED, .doc = "Login address, unique",
           .example = "\"ann@example.com\""),

@@ -37,6 +37,8 @@ struct user {
 extern const struct model user_model;
 /* The same, who may be pending. */
 extern const struct model created_user_model;
+/* The same, not pending, with the version: what other services and exports get. */
+extern const struct model user_record_model;
 
 /* An invitation, and users.v1.create. */
 struct new_user {

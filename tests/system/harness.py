@@ -193,6 +193,43 @@ class Nats:
         self.process.wait_line("readiness", lambda line: "Server is ready" in line)
 
 
+class Postgres:
+    """A PostgreSQL server with a socket in its directory, and no other way in."""
+
+    def __init__(self):
+        self.directory = Path(tempfile.mkdtemp(prefix="plankton-postgres-"))
+        self.directory.chmod(0o755)
+        binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"),
+                          key=lambda path: int(path.parent.name))
+        self.bin = binaries[-1]
+        self.as_owner = []
+        if os.getuid() == 0:  # PostgreSQL refuses to run as root
+            shutil.chown(self.directory, "postgres")
+            self.as_owner = ["setpriv", "--reuid", "postgres", "--regid", "postgres",
+                             "--clear-groups", "--"]
+        subprocess.run([*self.as_owner, self.bin / "initdb", "-D", self.directory / "data", "-U",
+                        "plankton", "-A", "trust", "-E", "UTF8", "--locale", "C.UTF-8",
+                        "--no-sync"], check=True, stdout=subprocess.DEVNULL, cwd=self.directory)
+        self.start()
+
+    def start(self):
+        self.process = Process("postgres", [
+            *self.as_owner, self.bin / "postgres", "-D", self.directory / "data", "-k",
+            self.directory, "-c", "listen_addresses=", "-c", "max_connections=100"],
+            cwd=self.directory)
+        self.process.wait_line("readiness", lambda line: "ready to accept connections" in line)
+
+    def create(self, database):
+        """Its URL."""
+        subprocess.run([self.bin / "createdb", "-h", self.directory, "-U", "plankton", database],
+                       check=True)
+        return f"postgres://plankton@/{database}?host={self.directory}"
+
+    def close(self):
+        self.process.stop(signal.SIGINT)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
 class Service:
     """One of users, auth, gateway, with the addresses that its log tells."""
 
@@ -211,6 +248,13 @@ class Service:
     def start(self):
         self.process = Process(self.name, [BIN / self.name], env=self.env)
         self.admin = self._address("admin listening")
+
+    def run(self, *arguments, **env):
+        """A subcommand of it, with its settings; its exit status, and what it printed."""
+        done = subprocess.run([BIN / self.name, *arguments], env={**self.env, **env},
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=PATIENCE_S)
+        return done.returncode, done.stdout
 
     def _address(self, message):
         def match(line):

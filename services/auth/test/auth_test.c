@@ -12,6 +12,7 @@ const struct auth_settings DEFAULTS = {
     .access_token_ttl_s = 900,
     .refresh_token_ttl_s = 3600,
     .refresh_grace_s = 10,
+    .pending_ttl_s = 600,
     .jwt_alg = JOSE_ES256,
     .key_encryption_key = (char[]){KEY_1},
     .argon2_memory_kib = 8,

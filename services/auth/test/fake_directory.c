@@ -41,7 +41,7 @@ static struct fake_user *add_user(struct fake_directory *directory, const char *
         remove_user(directory, other);
     assert_true(directory->count < FAKE_USERS_MAX);
     struct fake_user *user = &directory->users[directory->count++];
-    *user = (struct fake_user){.user.role = role};
+    *user = (struct fake_user){.user = {.role = role, .version = 1}};
     uuid_new(user->user.id);
     str_copy(user->user.email, sizeof(user->user.email), email);
     str_copy(user->user.name, sizeof(user->user.name), name);
@@ -82,6 +82,7 @@ static struct err *activate(struct fake_directory *directory, const struct quest
     struct fake_user *user = find_by_id(directory, in->id);
     if (!user)
         return err_new(&DIRECTORY_NO_USER, "gone");
+    user->user.version += user->is_pending;
     user->is_pending = false;
     *out = user->user;
     return NULL;
@@ -149,10 +150,10 @@ static struct err *answer_get(struct bus_call *call)
 }
 
 static const struct bus_method methods[] = {
-    {"users.v1.create", answer_create, &question_model, &user_model, ""},
-    {"users.v1.activate", answer_activate, &question_model, &user_model, ""},
-    {"users.v1.get", answer_get, &question_model, &user_model, ""},
-    {"users.v1.find_by_email", answer_get, &question_model, &user_model, ""},
+    {"users.v1.create", answer_create, &question_model, &told_user_model, ""},
+    {"users.v1.activate", answer_activate, &question_model, &told_user_model, ""},
+    {"users.v1.get", answer_get, &question_model, &told_user_model, ""},
+    {"users.v1.find_by_email", answer_get, &question_model, &told_user_model, ""},
 };
 
 /* --- for the tests --- */
@@ -213,6 +214,7 @@ void fake_directory_change(struct fake_directory *directory, const char *id, con
     user->user.role = role;
     user->user.status = status;
     user->user.updated_at_ms++;
+    user->user.version++;
     pthread_mutex_unlock(&directory->lock);
 }
 

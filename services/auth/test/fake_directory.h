@@ -49,7 +49,7 @@ void fake_directory_clear(struct fake_directory *directory);
 /* A user of that status, made there without auth. */
 struct user fake_directory_add(struct fake_directory *directory, const char *email, int role,
                                int status);
-/* Changes the user with this id; its updated_at goes up. */
+/* Changes the user with this id; its version goes up. */
 void fake_directory_change(struct fake_directory *directory, const char *id, const char *email,
                            int role, int status);
 void fake_directory_remove(struct fake_directory *directory, const char *id);

@@ -4,8 +4,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include <base/clock.h>
 #include <base/str.h>
 
+#include "handlers.h"
 #include "kinds.h"
 
 #define ANN "{\"email\":\"Ann@example.com\",\"password\":\"" PASSWORD "\",\"name\":\"Ann\"}"
@@ -234,20 +236,83 @@ static void test_exactly_one_wins(void **state)
                      ROUNDS);
 }
 
-static void test_old_pending_accounts_go(void **state)
+/* --- what is left behind --- */
+
+static void break_off(struct fixture *fixture, const char *email, struct fault fault)
+{
+    char body[256];
+    snprintf(body, sizeof(body), "{\"email\":\"%s\",\"password\":\"" PASSWORD "\",\"name\":\"A\"}",
+             email);
+    directory.fault = fault;
+    _cleanup_(reply_deinit) struct reply reply =
+        CALL(fixture->auth.server, POST, REGISTER, .body = body);
+    CHECK_INT(email, reply.status, fault.kind->status);
+    directory.fault = (struct fault){0};
+}
+
+static void make_due(struct fixture *fixture)
+{
+    test_database_run(&fixture->database, "UPDATE accounts SET check_at = check_at - 600001");
+}
+
+static void test_pending_accounts_are_settled(void **state)
 {
     struct fixture *fixture = *state;
-    static const char accounts[] = "SELECT count(*) FROM accounts";
-    directory.fault = (struct fault){"activate", &ERR_INTERNAL, 2, false};
-    for (int i = 0; i < 2; i++) {
-        _cleanup_(reply_deinit) struct reply reply =
-            CALL(fixture->auth.server, POST, REGISTER, .body = ANN);
-        check_reply("broken off", &reply, 500, "internal");
-    }
-    assert_int_equal(test_database_number(&fixture->database, accounts), 2);
-    test_database_run(&fixture->database, "UPDATE accounts SET created_at = created_at - 86400001");
-    register_person(&fixture->auth, "ann@example.com");
+    const struct service *service = fixture->auth.runtime.state;
+    static const char accounts[] = "SELECT count(*) FROM accounts",
+                      pending[] = "SELECT count(*) FROM accounts WHERE status = 'pending'";
+    break_off(fixture, "lost@example.com", (struct fault){"activate", &ERR_INTERNAL, 1, false});
+    break_off(fixture, "lost@example.com", (struct fault){"activate", &ERR_INTERNAL, 1, false});
+    break_off(fixture, "ann@example.com",
+              (struct fault){"activate", &ERR_UPSTREAM_TIMEOUT, 9, true});
+    assert_int_equal(test_database_number(&fixture->database, pending), 3);
+    expect_ok(settle_due(service, NULL));
+    assert_int_equal(test_database_number(&fixture->database, pending), 3); /* too early */
+
+    make_due(fixture);
+    fake_directory_stop(&directory);
+    expect_error(settle_due(service, NULL), &ERR_UPSTREAM_UNAVAILABLE);
+    assert_int_equal(test_database_number(&fixture->database, pending), 3);
+    fake_directory_start(&directory, nats_url(), fixture->auth.runtime.bus);
+    expect_ok(settle_due(service, NULL));
     assert_int_equal(test_database_number(&fixture->database, accounts), 1);
+    assert_int_equal(test_database_number(&fixture->database, pending), 0);
+
+    fake_directory_stop(&directory);
+    _cleanup_(reply_deinit) struct reply ann = log_in(&fixture->auth, "ann@example.com", PASSWORD);
+    check_reply("Ann", &ann, 200, "");
+    fake_directory_start(&directory, nats_url(), fixture->auth.runtime.bus);
+}
+
+/* The release before has written them. */
+static void test_pending_accounts_of_before(void **state)
+{
+    struct fixture *fixture = *state;
+    break_off(fixture, "lost@example.com", (struct fault){"activate", &ERR_INTERNAL, 1, false});
+    test_database_run(&fixture->database, "UPDATE accounts SET check_at = NULL");
+    expect_ok(settle_due(fixture->auth.runtime.state, NULL));
+    assert_int_equal(test_database_number(&fixture->database, "SELECT count(*) FROM accounts"), 1);
+    test_database_run(&fixture->database, "UPDATE accounts SET created_at = created_at - 3600001");
+    expect_ok(settle_due(fixture->auth.runtime.state, NULL));
+    assert_int_equal(test_database_number(&fixture->database, "SELECT count(*) FROM accounts"), 0);
+}
+
+static void test_pending_accounts_are_settled_in_time(void **state)
+{
+    struct fixture *fixture = *state;
+    struct auth_settings hasty = DEFAULTS;
+    hasty.pending_ttl_s = 1;
+    struct replica auth;
+    replica_start(&auth, &fixture->database, &hasty);
+    break_off(fixture, "lost@example.com", (struct fault){"activate", &ERR_INTERNAL, 1, false});
+    make_due(fixture);
+    for (int64_t began_ms = clock_mono_ms();;) { /* nothing tells of it but the table */
+        if (test_database_number(&fixture->database, "SELECT count(*) FROM accounts") == 0)
+            break;
+        assert_true(clock_mono_ms() - began_ms < 20000);
+        expect_ok(ctx_sleep(NULL, 10));
+    }
+    replica_stop(&auth);
 }
 
 int main(void)
@@ -259,7 +324,9 @@ int main(void)
         TEST(test_crash_points),
         TEST(test_overtaken),
         TEST(test_exactly_one_wins),
-        TEST(test_old_pending_accounts_go),
+        TEST(test_pending_accounts_are_settled),
+        TEST(test_pending_accounts_of_before),
+        TEST(test_pending_accounts_are_settled_in_time),
     };
     return cmocka_run_group_tests_name("auth.register", tests, group_start, group_stop);
 }

@@ -1,0 +1,136 @@
+#include "projection.h"
+
+#include <base/clock.h>
+#include <base/str.h>
+
+/* --- what is known --- */
+
+static const char *const known_statuses[] = {"active", "suspended", "deleted", NULL};
+#define KNOWN_DELETED (STATUS_SUSPENDED + 1)
+#define KNOWN_NOT     (-1)
+
+struct known {
+    int status;
+    int64_t version, updated_at_ms;
+};
+static const struct field known_fields[] = {
+    FIELD(struct known, status, ENUM, .values = known_statuses),
+    FIELD(struct known, version, INT),
+    FIELD(struct known, updated_at_ms, TIME, .json = "updated_at"),
+};
+static const struct model known_model =
+    MODEL(struct known, known_fields, "What is known of a user");
+
+static struct err *find_known(struct sql_conn *conn, struct ctx *ctx, const char *user_id,
+                              struct known *out_known)
+{
+    struct known known = {0};
+    struct err *e = sql_fetch_one(
+        conn, ctx, &known_model, &known, NULL,
+        "SELECT status, version, updated_at FROM directory WHERE user_id = $1", SQL_TEXT(user_id));
+    bool is_absent = err_is(e, &SQL_NO_ROWS);
+    if (e && !is_absent)
+        return e;
+    err_free(e);
+    *out_known = is_absent ? (struct known){KNOWN_NOT, -1, -1} : known;
+    return NULL;
+}
+
+/* A directory of the release before this one does not tell versions. */
+static bool is_news(const struct known *known, const struct user *user)
+{
+    if (known->status == KNOWN_DELETED)
+        return false;
+    return user->version > 0 ? user->version > known->version
+                             : user->updated_at_ms > known->updated_at_ms;
+}
+
+static struct err *write_known(struct sql_conn *conn, struct ctx *ctx, const struct user *user,
+                               int status)
+{
+    char key[EMAIL_TEXT];
+    store_email_key(user->email, key);
+    return sql_exec(conn, ctx,
+                    "INSERT INTO directory (user_id, email, email_key, role, status, version,"
+                    " updated_at, learned_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+                    " ON CONFLICT (user_id) DO UPDATE SET email = excluded.email,"
+                    " email_key = excluded.email_key, role = excluded.role,"
+                    " status = excluded.status,"
+                    " version = CASE WHEN excluded.version > directory.version"
+                    " THEN excluded.version ELSE directory.version END,"
+                    " updated_at = excluded.updated_at, learned_at = excluded.learned_at",
+                    NULL, SQL_TEXT(user->id), SQL_TEXT(user->email), SQL_TEXT(key),
+                    SQL_TEXT(user_roles[user->role]), SQL_TEXT(known_statuses[status]),
+                    SQL_I64(user->version), SQL_I64(user->updated_at_ms), SQL_I64(clock_now_ms()));
+}
+
+/* --- what follows --- */
+
+static struct err *end_sessions(const struct service *service, struct sql_conn *conn,
+                                struct ctx *ctx, const char *user_id)
+{
+    (void)service;
+    return sql_exec(conn, ctx, "DELETE FROM sessions WHERE user_id = $1", NULL, SQL_TEXT(user_id));
+}
+
+struct err *projection_learn(const struct service *service, struct sql_conn *conn, struct ctx *ctx,
+                             const struct user *user)
+{
+    struct known known;
+    TRY(find_known(conn, ctx, user->id, &known));
+    if (!is_news(&known, user))
+        return NULL;
+    TRY(write_known(conn, ctx, user, user->status));
+    TRY(sql_exec(conn, ctx,
+                 "UPDATE accounts SET status = 'active', check_at = NULL"
+                 " WHERE user_id = $1 AND status = 'pending'",
+                 NULL, SQL_TEXT(user->id)));
+    bool is_suspended_now = user->status == STATUS_SUSPENDED && known.status != STATUS_SUSPENDED;
+    return is_suspended_now ? end_sessions(service, conn, ctx, user->id) : NULL;
+}
+
+struct err *projection_learn_deleted(const struct service *service, struct sql_conn *conn,
+                                     struct ctx *ctx, const char *user_id, int64_t version)
+{
+    struct known known;
+    TRY(find_known(conn, ctx, user_id, &known));
+    if (known.status == KNOWN_DELETED)
+        return NULL;
+    struct user nobody = {.version = version, .updated_at_ms = clock_now_ms()};
+    str_copy(nobody.id, sizeof(nobody.id), user_id);
+    TRY(write_known(conn, ctx, &nobody, KNOWN_DELETED));
+    TRY(end_sessions(service, conn, ctx, user_id));
+    return sql_exec(conn, ctx, "DELETE FROM accounts WHERE user_id = $1", NULL, SQL_TEXT(user_id));
+}
+
+/* --- a word from an answer --- */
+
+struct telling {
+    const struct service *service;
+    const struct user *user;
+};
+
+static struct err *learn(struct sql_conn *conn, struct ctx *ctx, void *data)
+{
+    const struct telling *telling = data;
+    return projection_learn(telling->service, conn, ctx, telling->user);
+}
+
+static struct err *look(struct sql_db *db, struct ctx *ctx, const struct user *user,
+                        bool *out_is_news)
+{
+    struct known known;
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
+    TRY(find_known(conn, ctx, user->id, &known));
+    *out_is_news = is_news(&known, user);
+    return NULL;
+}
+
+struct err *projection_tell(const struct service *service, struct ctx *ctx, const struct user *user)
+{
+    struct telling telling = {service, user};
+    bool is_news_to_us = false;
+    TRY(look(service->db, ctx, user, &is_news_to_us));
+    return is_news_to_us && user->id[0] ? sql_transact(service->db, ctx, learn, &telling) : NULL;
+}
