@@ -15,7 +15,7 @@
 #define REFRESH_MS     300000
 #define UNKNOWN_KEY_MS 10000
 #define RETRY_MIN_MS   50
-#define RETRY_MAX_MS   5000
+#define RETRY_MAX_MS   1000
 #define FETCH_MS       5000
 #define CLOCK_SKEW_S   30
 #define KEY_SET_MAX    ((size_t)256 * 1024)
@@ -33,7 +33,7 @@ struct app_verifier {
     struct jose_keys *keys; /* NULL: none yet; whoever uses them takes a reference */
     bool wants_refresh;     /* a token named an unknown key */
     bool is_stopping;
-    char reason[256]; /* why there are no keys */
+    char reason[256]; /* why the last fetch failed; "": it did not */
 };
 
 /* --- fetching, on a thread of its own --- */
@@ -62,13 +62,16 @@ static struct err *is_same(const struct jose_keys *a, const struct jose_keys *b,
     return NULL;
 }
 
-/* Takes keys. Only this thread changes verifier->keys, so it may read them without the lock. */
+/* Takes keys. Only this thread changes verifier->keys and the reason, so it may read them without
+ * the lock. */
 static struct err *adopt(struct app_verifier *verifier, struct jose_keys *keys)
 {
     bool same = false;
     struct err *e = verifier->keys ? is_same(verifier->keys, keys, &same) : NULL;
     if (e || same) {
         jose_keys_unref(keys);
+        if (same && verifier->reason[0])
+            slog_info("signing keys fetched again, they are the same");
         return e;
     }
     pthread_mutex_lock(&verifier->lock);
@@ -115,6 +118,13 @@ static void note(struct app_verifier *verifier, const struct err *e, bool is_kno
     pthread_mutex_unlock(&verifier->lock);
 }
 
+static void note_success(struct app_verifier *verifier)
+{
+    pthread_mutex_lock(&verifier->lock);
+    verifier->reason[0] = '\0';
+    pthread_mutex_unlock(&verifier->lock);
+}
+
 static void *keep_fresh(void *data)
 {
     struct app_verifier *verifier = data;
@@ -127,6 +137,7 @@ static void *keep_fresh(void *data)
             wait_ms = retry_ms / 2 + random_below((uint32_t)retry_ms / 2 + 1);
             retry_ms = MIN(retry_ms * 2, RETRY_MAX_MS);
         } else {
+            note_success(verifier);
             wait_ms = verifier->refresh_ms;
             retry_ms = RETRY_MIN_MS;
         }
@@ -224,12 +235,22 @@ struct err *app_verifier_ready(struct app_verifier *verifier)
     return keys ? NULL : no_keys(verifier);
 }
 
-static void want_refresh(struct app_verifier *verifier)
+/* Takes e. The token may be of a key that could not be fetched: who gets a 401 signs out, who gets a
+ * 503 tries again. */
+static struct err *unknown_key(struct app_verifier *verifier, struct err *e)
 {
+    struct err *stale = NULL;
     pthread_mutex_lock(&verifier->lock);
     verifier->wants_refresh = true;
     pthread_cond_signal(&verifier->changed);
+    if (verifier->reason[0])
+        stale = err_new(&ERR_UPSTREAM_UNAVAILABLE, "unknown key, and the key set may be old: %s",
+                        verifier->reason);
     pthread_mutex_unlock(&verifier->lock);
+    if (!stale)
+        return e;
+    err_free(e);
+    return stale;
 }
 
 struct err *app_verifier_check(struct app_verifier *verifier, const char *token, size_t len,
@@ -241,9 +262,7 @@ struct err *app_verifier_check(struct app_verifier *verifier, const char *token,
     const struct jose_expect expect = {
         .iss = verifier->issuer, .aud = verifier->audience, .clock_skew_s = CLOCK_SKEW_S};
     struct err *e = jose_token_verify(keys, &expect, token, len, out_claims);
-    if (err_is(e, &JOSE_UNKNOWN_KEY))
-        want_refresh(verifier);
-    return e;
+    return err_is(e, &JOSE_UNKNOWN_KEY) ? unknown_key(verifier, e) : e;
 }
 
 uint64_t app_verifier_epoch(const struct app_verifier *verifier)

@@ -2,7 +2,7 @@
  * Checks access tokens against the key set at AUTH_JWKS_URL (RFC 7517), which a thread of its own
  * fetches at start, every 5 minutes, and when a token names an unknown key (at most every 10 s).
  * While it cannot be had, the keys that are known stay in use and it is tried again after 50 ms,
- * then after twice that each time, to 5 s.
+ * then after twice that each time, to 1 s.
  *
  * Threads: any; app_verifier_free() by the owner when no one else uses it. Only app_verifier_free()
  * blocks; nothing but the thread makes a request.
@@ -35,7 +35,7 @@ DEFINE_CLEANUP(struct app_verifier *, app_verifier_free);
 /* NULL when keys have been fetched, else ERR_UPSTREAM_UNAVAILABLE with the reason (readiness). */
 struct err *app_verifier_ready(struct app_verifier *verifier) MUST_CHECK;
 /* The errors of jose_token_verify(), with 30 s of clock skew; ERR_UPSTREAM_UNAVAILABLE while there
- * are no keys at all. */
+ * are no keys at all, and for an unknown key if the last fetch failed. */
 struct err *app_verifier_check(struct app_verifier *verifier, const char *token, size_t len,
                                struct jose_claims *out_claims) MUST_CHECK;
 /* Changes whenever the key set does: results cached under another epoch are void. */
