@@ -48,10 +48,28 @@ static struct err *open_verifier(struct process *process)
     return app_verifier_new(&options, &process->runtime.verifier);
 }
 
+static double read_lost_lines(void *data)
+{
+    (void)data;
+    return (double)slog_dropped();
+}
+
+static struct err *open_metrics(struct process *process)
+{
+    struct metrics *metrics = NULL;
+    TRY(metrics_new(&metrics));
+    process->runtime.metrics = metrics;
+    metric_set(metric_gauge(metrics, "app_build_info", "1, with the release that runs as a label",
+                            METRIC_LABELS({"version", app_version()})),
+               1);
+    return metric_function(metrics, "log_lines_lost_total", "Log lines that could not be written",
+                           "counter", NULL, read_lost_lines, NULL);
+}
+
 struct err *app_open_parts(struct process *process)
 {
     unsigned needs = process->app->needs;
-    TRY(metrics_new(&process->runtime.metrics));
+    TRY(open_metrics(process));
     if (needs & APP_DATABASE)
         TRY(app_open_database(process));
     if (needs & APP_BUS)

@@ -120,6 +120,7 @@ static void wait_for_signal(struct process *process)
 int app_serve(struct process *process)
 {
     pthread_t watcher;
+    slog_info("starting", SLOG_STR("version", app_version()));
     struct err *e = app_watch_signals(&process->ctx, &watcher);
     bool is_watched = !e;
     if (!e)

@@ -130,6 +130,8 @@ static void test_starts_serves_and_stops(void **state)
         assert_int_equal(ask(child.admin, "/version", body, sizeof(body)), 200);
         assert_non_null(strstr(body, "\"name\":\"plain\",\"version\":\""));
         assert_true(answer_has(child.admin, "/metrics", "\nprocess_resident_memory_bytes "));
+        assert_true(answer_has(child.admin, "/metrics", "\napp_build_info{version=\""));
+        assert_true(answer_has(child.admin, "/metrics", "\nlog_lines_lost_total 0\n"));
         await_answer_has(child.admin, "/metrics",
                          "http_server_request_duration_seconds_count{method=\"GET\"");
         child_signal(&child, signals[i]);
