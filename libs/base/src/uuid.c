@@ -1,6 +1,7 @@
 #include "uuid_state.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include <base/clock.h>
 #include <base/encode.h>
@@ -36,13 +37,12 @@ static void format(const unsigned char bytes[static 16], char out[static UUID_TE
 {
     char hex[33];
     hex_encode(hex, bytes, 16);
-    size_t at = 0;
-    for (size_t i = 0; i < 32; i++) {
-        if (i == 8 || i == 12 || i == 16 || i == 20)
-            out[at++] = '-';
-        out[at++] = hex[i];
-    }
-    out[at] = '\0';
+    memcpy(out, "00000000-0000-0000-0000-000000000000", UUID_TEXT);
+    memcpy(out, hex, 8);
+    memcpy(out + 9, hex + 8, 4);
+    memcpy(out + 14, hex + 12, 4);
+    memcpy(out + 19, hex + 16, 4);
+    memcpy(out + 24, hex + 20, 12);
 }
 
 void uuid_next(struct uuid_state *last, uint64_t now_ms, char out[static UUID_TEXT])
