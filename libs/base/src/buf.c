@@ -41,7 +41,6 @@ static bool grow(struct buf *buf, size_t needed)
     return true;
 }
 
-/* Room for count more bytes and the NUL. */
 static bool make_room(struct buf *buf, size_t count)
 {
     if (buf->status != BUF_OK)
@@ -55,9 +54,17 @@ static bool make_room(struct buf *buf, size_t count)
     return grow(buf, buf->len + count + 1);
 }
 
+/* Room for count more bytes and the NUL. Most of the time it is there. */
+static inline bool has_room(struct buf *buf, size_t count)
+{
+    bool is_there =
+        buf->status == BUF_OK && count < buf->cap - buf->len && count <= buf->max - buf->len;
+    return is_there || make_room(buf, count);
+}
+
 char *buf_reserve(struct buf *buf, size_t count)
 {
-    return make_room(buf, count) ? buf->data + buf->len : NULL;
+    return has_room(buf, count) ? buf->data + buf->len : NULL;
 }
 
 void buf_commit(struct buf *buf, size_t count)
@@ -70,12 +77,12 @@ void buf_commit(struct buf *buf, size_t count)
 
 bool buf_append(struct buf *buf, const void *bytes, size_t count)
 {
-    char *place = buf_reserve(buf, count);
-    if (!place)
+    if (!has_room(buf, count))
         return false;
     if (count > 0)
-        memcpy(place, bytes, count);
-    buf_commit(buf, count);
+        memcpy(buf->data + buf->len, bytes, count);
+    buf->len += count;
+    buf->data[buf->len] = '\0';
     return true;
 }
 

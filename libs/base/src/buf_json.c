@@ -76,14 +76,24 @@ bool buf_append_json(struct buf *buf, const char *bytes, size_t count)
 {
     size_t start = buf->len;
     /* No byte becomes less than one byte, so this refuses nothing that would have fitted. */
-    if (!buf_reserve(buf, count) || !buf_append_char(buf, '"'))
+    char *place = buf_reserve(buf, count + 2);
+    if (!place)
         return false;
-    for (size_t at = 0; at < count;) {
-        size_t run = clean_prefix(bytes + at, count - at);
+    size_t run = clean_prefix(bytes, count);
+    place[0] = '"';
+    if (run > 0)
+        memcpy(place + 1, bytes, run);
+    if (run == count) {
+        place[count + 1] = '"';
+        buf_commit(buf, count + 2);
+        return true;
+    }
+    buf_commit(buf, run + 1);
+    for (size_t at = run; at < count;) {
+        append_escaped(buf, (unsigned char)bytes[at++]);
+        run = clean_prefix(bytes + at, count - at);
         buf_append(buf, bytes + at, run);
         at += run;
-        if (at < count)
-            append_escaped(buf, (unsigned char)bytes[at++]);
     }
     if (!buf_append_char(buf, '"'))
         buf_truncate(buf, start);

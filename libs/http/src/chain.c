@@ -157,7 +157,7 @@ void http_exchange_begin(struct exchange *exchange)
     res->status = 0;
     res->header_count = 0;
     res->close = res->has_failed = res->is_chunked = false;
-    res->bytes = 0;
+    res->bytes = res->sent_ns = 0;
     req->start_ns = clock_mono_ns();
 }
 

@@ -157,7 +157,7 @@ static void end(struct worker *worker)
             linger(worker);
     }
     worker->is_first = false;
-    http_conn_end(worker->slot);
+    http_conn_end(worker->slot, exchange->res.sent_ns / 1000000);
 }
 
 /* Header values with the spaces behind them cut off. The strings are in civetweb's buffer, which is

@@ -299,9 +299,9 @@ void http_conn_begin(struct http_conn *conn)
     atomic_store(&conn->is_busy, true);
 }
 
-void http_conn_end(struct http_conn *conn)
+void http_conn_end(struct http_conn *conn, int64_t sent_ms)
 {
-    atomic_store(&conn->idle_since_ms, clock_mono_ms());
+    atomic_store(&conn->idle_since_ms, sent_ms);
     atomic_store(&conn->is_busy, false);
     if (atomic_load(&conn->owner->is_draining))
         wake(conn->owner);

@@ -42,7 +42,8 @@ void http_conn_open(struct http_conn *conn);
 void http_conn_close(struct http_conn *conn);
 void http_conn_set_peer(struct http_conn *conn, const char *address, int port);
 void http_conn_begin(struct http_conn *conn);
-void http_conn_end(struct http_conn *conn);
+/* sent_ms: when the answer was on its way. */
+void http_conn_end(struct http_conn *conn, int64_t sent_ms);
 /* When the connection became idle, on the monotonic clock. */
 int64_t http_conn_idle_since_ms(const struct http_conn *conn);
 /* Unless unguarded by then, the connection is cut at that monotonic time. how: SHUT_RD, so that an

@@ -114,6 +114,7 @@ struct http_res {
     bool has_failed; /* a write did: the client is gone */
     bool is_chunked; /* the stream's coding; else it ends with the connection */
     int64_t bytes;   /* of body that was sent */
+    int64_t sent_ns; /* when http_send() was through; 0: not yet */
     struct buf body;
     struct buf out;
     int64_t date_s; /* the second that date holds */
@@ -146,7 +147,7 @@ bool http_add_header(struct http_res *res, const char *name, const char *value);
 /* The answer to an error: problem document and headers; what a handler had composed is dropped,
  * down to the first header_count headers. */
 void http_reply_error(struct http_res *res, const struct err *e, size_t header_count);
-/* Sends what is composed. Does nothing when that is done, or there is nothing. */
+/* Sends what is composed, if there is anything and that is not done, and notes the time. */
 void http_send(struct http_res *res);
 /* "GET, HEAD, OPTIONS" of a set of methods. NULL: out of memory. */
 const char *http_allow_text(struct arena *arena, unsigned methods);

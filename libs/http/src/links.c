@@ -1,5 +1,4 @@
 /* The small links of the standard chain. */
-#include <base/clock.h>
 #include <slog/slog.h>
 
 #include "core.h"
@@ -36,7 +35,7 @@ static struct err *run_metrics(struct http_req *req, struct http_res *res, struc
     settle(res, http_next(next, req, res));
     struct measure *measure =
         req->endpoint ? &req->endpoint->measure : &server->unmatched[req->method];
-    http_measure_observe(measure, res->status, clock_mono_ns() - req->start_ns);
+    http_measure_observe(measure, res->status, res->sent_ns - req->start_ns);
     metric_add(server->in_flight, -1);
     return NULL;
 }
@@ -52,7 +51,7 @@ static struct err *run_access_log(struct http_req *req, struct http_res *res,
     slog_info("request", SLOG_STR("method", req->method_text), SLOG_STR("path", req->path),
               SLOG_STR("route", route ? route->path : NULL), SLOG_I64("status", res->status),
               SLOG_I64("bytes", res->bytes),
-              SLOG_I64("duration_us", (clock_mono_ns() - req->start_ns) / 1000),
+              SLOG_I64("duration_us", (res->sent_ns - req->start_ns) / 1000),
               SLOG_STR("client", req->client_address),
               SLOG_STR("user_id", req->has_identity ? req->identity.subject : NULL),
               SLOG_BOOL("aborted", res->has_failed));

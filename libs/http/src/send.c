@@ -1,5 +1,8 @@
 /* The way of an answer to the transport: one write for a small one, pieces for a stream. */
+#include <string.h>
 #include <time.h>
+
+#include <base/clock.h>
 
 #include "core.h"
 #include "exchange.h"
@@ -7,12 +10,12 @@
 /* Up to here head and body are copied together, so that they leave in one write. */
 #define ONE_WRITE_MAX ((size_t)64 << 10)
 
-static const char *reason(int status)
+static const char *status_line_of(int status)
 {
     switch (status) {
 #define REASON(code, text)                                                                         \
     case code:                                                                                     \
-        return #code " " text "\r\n"
+        return "HTTP/1.1 " #code " " text "\r\n"
         REASON(200, "OK");
         REASON(201, "Created");
         REASON(202, "Accepted");
@@ -54,10 +57,14 @@ static const char *reason(int status)
 
 static void append_header(struct buf *out, const char *name, const char *value)
 {
-    buf_append_str(out, name);
-    buf_append(out, ": ", 2);
-    buf_append_str(out, value);
-    buf_append(out, "\r\n", 2);
+    size_t name_len = strlen(name), value_len = strlen(value);
+    size_t len = name_len + 2 + value_len + 2;
+    char *place = buf_reserve(out, len);
+    if (!place)
+        return;
+    place = mempcpy(mempcpy(place, name, name_len), ": ", 2);
+    mempcpy(mempcpy(place, value, value_len), "\r\n", 2);
+    buf_commit(out, len);
 }
 
 /* Formatting a date costs more than the rest of the head, and it is good for a second. */
@@ -79,12 +86,11 @@ static void compose_head(struct http_res *res)
     const struct http_req *req = res->req;
     struct buf *out = &res->out;
     buf_reset(out);
-    const char *status_line = reason(res->status);
-    buf_append_str(out, "HTTP/1.1 ");
+    const char *status_line = status_line_of(res->status);
     if (status_line)
         buf_append_str(out, status_line);
     else
-        buf_printf(out, "%d \r\n", res->status);
+        buf_printf(out, "HTTP/1.1 %d \r\n", res->status);
     append_header(out, "Date", date_of(res));
     if (res->content_type)
         append_header(out, "Content-Type", res->content_type);
@@ -162,6 +168,8 @@ void http_send(struct http_res *res)
         res->state = ANSWER_SENT;
         res->close = true;
     }
+    if (res->sent_ns == 0)
+        res->sent_ns = clock_mono_ns();
 }
 
 struct err *http_stream_begin(struct http_res *res, int status, const char *content_type)
