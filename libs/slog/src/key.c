@@ -1,22 +1,34 @@
 #include "key.h"
 
-#include <string.h>
-
-#include <base/macros.h>
 #include <base/str.h>
 
-static const struct str secret_words[] = {
-    STR("password"), STR("token"), STR("secret"), STR("authorization"), STR("cookie"), STR("key"),
-};
+/* The secret word that begins with this small letter: each begins with another. */
+static struct str secret_word(char first)
+{
+    switch (first) {
+    case 'a':
+        return STR("authorization");
+    case 'c':
+        return STR("cookie");
+    case 'k':
+        return STR("key");
+    case 'p':
+        return STR("password");
+    case 's':
+        return STR("secret");
+    case 't':
+        return STR("token");
+    default:
+        return STR("");
+    }
+}
 
 static bool is_secret_word(const char *word, size_t len)
 {
-    if (len > 3 && (word[len - 1] | 0x20) == 's')
-        len--;
-    for (size_t i = 0; i < ARRAY_LEN(secret_words); i++)
-        if (len == secret_words[i].len && str_equal_nocase_n(word, secret_words[i].data, len))
-            return true;
-    return false;
+    struct str secret = secret_word((char)(word[0] | 0x20));
+    bool is_plural = len > 3 && (word[len - 1] | 0x20) == 's';
+    return len > 0 && len - is_plural == secret.len &&
+           str_equal_nocase_n(word, secret.data, secret.len);
 }
 
 static bool is_lower(char byte)
@@ -51,10 +63,18 @@ bool slog_key_is_secret(const char *key)
 
 bool slog_key_is_reserved(const char *key)
 {
-    static const char *const reserved[] = {"time",     "level",   "service", "request_id",
-                                           "trace_id", "span_id", "msg",     "truncated"};
-    for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
-        if (key[0] == reserved[i][0] && strcmp(key, reserved[i]) == 0)
-            return true;
-    return false;
+    switch (key[0]) {
+    case 'l':
+        return str_equal(key, "level");
+    case 'm':
+        return str_equal(key, "msg");
+    case 'r':
+        return str_equal(key, "request_id");
+    case 's':
+        return str_equal(key, "service") || str_equal(key, "span_id");
+    case 't':
+        return str_equal(key, "time") || str_equal(key, "trace_id") || str_equal(key, "truncated");
+    default:
+        return false;
+    }
 }

@@ -89,10 +89,9 @@ static bool is_unsafe(uint32_t code_point)
            (code_point >= 0x2066 && code_point <= 0x2069);
 }
 
-static bool is_plain(char byte)
-{
-    return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
-}
+/* Printable ASCII without quote and backslash. */
+static const bool is_plain[256] = {
+    [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true};
 
 #define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
 
@@ -114,7 +113,7 @@ static size_t plain_prefix(const char *bytes, size_t count)
         if (special & EACH_BYTE(0x80))
             break;
     }
-    while (at < count && is_plain(bytes[at]))
+    while (at < count && is_plain[(unsigned char)bytes[at]])
         at++;
     return at;
 }
