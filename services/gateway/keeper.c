@@ -12,6 +12,7 @@
 
 #include <base/clock.h>
 #include <conc/thread.h>
+#include <metric/metric.h>
 #include <slog/slog.h>
 
 #include "routes_file.h"
@@ -28,8 +29,9 @@ struct keeper {
     int inotify;               /* -1: none */
     int stop;                  /* eventfd */
     pthread_t thread;
+    struct metric *holds; /* gauge: whether the file is what holds; NULL: not kept */
     pthread_mutex_t lock; /* of is_stopped, and held while publish() runs */
-    bool is_stopped;      /* no more publish(): the owner is gone */
+    bool is_stopped;      /* no more publish() and counting: the owner is gone */
 };
 
 static void destroy(struct keeper *keeper)
@@ -60,6 +62,18 @@ static void watch_directory(struct keeper *keeper)
                   SLOG_STR("reason", strerror(errno)));
 }
 
+static void tell(struct keeper *keeper, const struct err *e)
+{
+    if (e)
+        slog_error("routes are not changed", SLOG_ERR(e));
+    else
+        slog_info("routes read", SLOG_STR("file", keeper->options.routes_file));
+    pthread_mutex_lock(&keeper->lock);
+    if (keeper->holds && !keeper->is_stopped)
+        metric_set(keeper->holds, e ? 0 : 1);
+    pthread_mutex_unlock(&keeper->lock);
+}
+
 /* The routes of the file if it has changed, else those that hold. NULL: it is wrong. */
 static struct routes *reload(struct keeper *keeper)
 {
@@ -74,10 +88,7 @@ static struct routes *reload(struct keeper *keeper)
         return routes_ref(present);
     if (!e)
         e = routes_file_parse(path, &text, &routes);
-    if (e)
-        slog_error("routes are not changed", SLOG_ERR(e));
-    else
-        slog_info("routes read", SLOG_STR("file", path));
+    tell(keeper, e);
     struct buf former = keeper->text;
     keeper->text = text;
     text = former;
@@ -157,6 +168,11 @@ struct err *keeper_new(const struct keeper_options *options, struct snapshot *fi
         return err_errno(errno, "eventfd");
     if (options->routes_file)
         watch_directory(keeper);
+    if (options->routes_file && options->metrics)
+        keeper->holds = metric_gauge(options->metrics, "gateway_routes_last_reload_successful",
+                                     "Whether ROUTES_FILE, as it was read last, is what holds; if "
+                                     "not, the next start will fail",
+                                     NULL);
     TRY(thread_start("keeper", STACK_BYTES, run, keeper, &keeper->thread));
     *out_keeper = TAKE(keeper);
     return NULL;

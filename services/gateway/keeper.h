@@ -19,6 +19,7 @@ struct keeper;
 
 struct keeper_options {
     const char *routes_file; /* NULL: the routes never change; else it outlives the keeper */
+    struct metrics *metrics; /* outlives the keeper; NULL: none */
     int64_t resolve_ms;      /* between two look-ups of all names */
     /* Takes a reference, if it wants one. False: try again soon. */
     bool (*publish)(void *data, struct snapshot *snapshot);

@@ -61,10 +61,11 @@ static void set_worker_options(struct gateway *gateway)
 {
     const struct gateway_settings *settings = gateway->options.settings;
     unsigned workers = settings->workers > 0 ? (unsigned)settings->workers : count_cores();
+    unsigned clients = count_clients(settings->max_connections);
     struct worker_options *options = &gateway->worker_options;
     *options = (struct worker_options){
         .workers = workers,
-        .max_clients = MAX(count_clients(settings->max_connections) / workers, 1),
+        .max_clients = MAX(clients / workers, 1),
         .header_timeout_ms = settings->header_timeout_ms,
         .body_timeout_ms = settings->body_timeout_ms,
         .idle_timeout_ms = settings->idle_timeout_ms,
@@ -163,6 +164,7 @@ struct err *gateway_new(const struct gateway_options *options, struct gateway **
                                 &gateway->metrics));
     TRY(start_workers(gateway));
     const struct keeper_options keeper = {.routes_file = options->settings->routes_file,
+                                          .metrics = options->metrics,
                                           .resolve_ms = RESOLVE_MS,
                                           .publish = publish,
                                           .data = gateway};

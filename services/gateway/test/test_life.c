@@ -182,12 +182,16 @@ static void a_broken_file_changes_nothing(void **state)
                                          "{\"upstreams\":{},\"routes\":[{\"path\":\"x\"}]}"};
     struct edge *edge = edge_start(&(struct edge_options){0});
     for (size_t i = 0; i < ARRAY_LEN(broken); i++) {
+        edge_await(edge, "gateway_routes_last_reload_successful", 1);
         edge_write_routes(edge, broken[i]);
+        edge_await(edge, "gateway_routes_last_reload_successful", 0);
         await_status(edge, LAST, 200);
+        write_routes(edge, edge->origin->port, "/");
     }
+    edge_await(edge, "gateway_routes_last_reload_successful", 1);
     assert_int_equal(unlink(edge->file), 0);
+    edge_await(edge, "gateway_routes_last_reload_successful", 0);
     await_status(edge, LAST, 200);
-    /* The next right one is taken: the broken ones have been seen by then. */
     write_routes(edge, edge->origin->port, "/b");
     await_status(edge, LAST, 404);
     await_status(edge, "GET /b HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", 200);
