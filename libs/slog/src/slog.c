@@ -1,14 +1,19 @@
 #include <slog/slog.h>
 
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <base/clock.h>
 
 #include "event.h"
+
+#define PATIENCE_MS 100 /* with who reads the pipe */
 
 const char *const slog_format_names[] = {"json", "text", NULL};
 
@@ -17,6 +22,10 @@ static struct slog_options options = {
 static atomic_uint_fast64_t dropped;
 /* The last line was written in part: the next one must not continue it. */
 static atomic_bool torn;
+
+static bool is_pipe;
+static pthread_mutex_t pipe_turn = PTHREAD_MUTEX_INITIALIZER;
+static bool is_stalled; /* pipe_turn: its reader was waited for in vain */
 
 static void ignore_sigpipe(void)
 {
@@ -34,6 +43,9 @@ void slog_init(const struct slog_options *wanted)
         options.service = "";
     if (options.fd == 0)
         options.fd = STDERR_FILENO;
+    struct stat status;
+    is_pipe = fstat(options.fd, &status) == 0 && S_ISFIFO(status.st_mode);
+    is_stalled = false;
     ignore_sigpipe();
 }
 
@@ -69,8 +81,22 @@ static const char *time_text(void)
     return text;
 }
 
+/* Whether a line can be written to the pipe without blocking: where there is room at all, there is
+ * room for SLOG_LINE_MAX. It is only waited for once: else each thread would stop at each line while
+ * the reader sleeps, and a service must outlive who collects its logs. */
+static bool has_room(void)
+{
+    struct pollfd out = {.fd = options.fd, .events = POLLOUT};
+    int ready;
+    do
+        ready = poll(&out, 1, is_stalled ? 0 : PATIENCE_MS);
+    while (ready < 0 && errno == EINTR);
+    is_stalled = ready == 0;
+    return !is_stalled;
+}
+
 /* One write(2); a second one only if a signal came before the first byte. */
-static void send_line(const struct line *line)
+static void write_line(const struct line *line)
 {
     bool was_torn = atomic_exchange_explicit(&torn, false, memory_order_relaxed);
     const char *start = line->data + (was_torn ? 0 : 1);
@@ -84,6 +110,20 @@ static void send_line(const struct line *line)
     atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
     if (written > 0 || was_torn)
         atomic_store_explicit(&torn, true, memory_order_relaxed);
+}
+
+static void send_line(const struct line *line)
+{
+    if (!is_pipe) {
+        write_line(line);
+        return;
+    }
+    pthread_mutex_lock(&pipe_turn); /* or another thread would take the room */
+    if (has_room())
+        write_line(line);
+    else
+        atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&pipe_turn);
 }
 
 void slog_write(enum slog_level level, const char *message, const struct slog_pair *pairs,

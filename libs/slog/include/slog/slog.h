@@ -22,11 +22,11 @@
  * most SLOG_VALUE_MAX bytes of it. What goes beyond is cut between two characters, pairs that find
  * no room are left out, and the line ends with "truncated":true; it is valid JSON all the same.
  *
- * Failures. Logging never fails and never stops the caller but for the time of the write: it blocks
- * if the descriptor blocks and its reader does not read. A line that cannot be written (EAGAIN,
- * disk full, reader gone) is lost and counted, see slog_dropped(). If only a part of it was
- * written, the next line begins on a line of its own. errno is left as it was. No memory is
- * allocated.
+ * Failures. Logging never fails and never stops the caller but for the time of the write. The reader
+ * of a full pipe is waited for, for a tenth of a second; then lines are lost without waiting until
+ * there is room again. Such a line, and any that cannot be written (EAGAIN, disk full, reader gone),
+ * is counted, see slog_dropped(). If only a part of it was written, the next line begins on a line
+ * of its own. errno is left as it was. No memory is allocated.
  *
  * Threads: slog_init() while no other thread logs, everything else from any thread. Not from signal
  * handlers. Before slog_init(), lines of level info and above go to standard error as JSON.
