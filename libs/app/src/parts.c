@@ -16,6 +16,7 @@ struct err *app_open_database(struct process *process)
         .url = settings->database_url,
         .max_open = (size_t)settings->db_max_open,
         .max_idle = (size_t)settings->db_max_idle,
+        .is_unprepared = !settings->db_prepared_statements,
         .metrics = process->runtime.metrics,
     };
     return err_wrap(sql_open(&options, &process->runtime.db), "DATABASE_URL");

@@ -67,6 +67,9 @@ static const struct cfg_setting database[] = {
             .help = "Database connections at most"),
     CFG_INT(struct app_settings, db_max_idle, "DB_MAX_IDLE", .def = "10", .min = 1, .max = 1000,
             .help = "Database connections that are kept open while idle"),
+    CFG_BOOL(struct app_settings, db_prepared_statements, "DB_PREPARED_STATEMENTS", .def = "true",
+             .help = "Whether PostgreSQL prepares statements; false behind PgBouncer in "
+                     "transaction mode"),
 };
 static const struct cfg_table database_table = CFG_TABLE("Services with a database", database);
 

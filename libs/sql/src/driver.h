@@ -38,6 +38,16 @@ enum transaction {
     TRANSACTION_MIGRATION, /* one at a time in the whole database, and reads what it waited for */
 };
 
+/* Statements that are run together. */
+struct batch {
+    const struct sql_statement *statements;
+    struct prepared *prepared[SQL_BATCH_MAX];
+    int64_t affected[SQL_BATCH_MAX];
+    size_t count;
+    bool commits;   /* the transaction, after the last one */
+    const char *at; /* out: the text of the one that failed; NULL: none of them */
+};
+
 struct driver {
     enum sql_dialect dialect;
     const char *name;         /* as in struct sql_migration */
@@ -56,6 +66,7 @@ struct driver {
     /* A round trip; only of an idle link and where is_remote. After an error the link is broken. */
     struct err *(*check)(struct link *link, struct ctx *ctx);
 
+    /* May be put off until the first statement. */
     struct err *(*begin)(struct link *link, struct ctx *ctx, enum transaction kind);
     /* On error the transaction may still be open. */
     struct err *(*commit)(struct link *link, struct ctx *ctx);
@@ -65,6 +76,7 @@ struct driver {
     /* Any number of statements, without parameters; rows are dropped. */
     struct err *(*run_script)(struct link *link, struct ctx *ctx, const char *script);
 
+    /* May be put off until start. */
     struct err *(*prepare)(struct link *link, struct ctx *ctx, const char *text,
                            struct prepared **out_prepared);
     void (*finalize)(struct link *link, struct prepared *prepared);
@@ -73,6 +85,10 @@ struct driver {
                          const struct sql_value *params, size_t count);
     struct err *(*step)(struct link *link, struct prepared *prepared, bool *out_has_row);
     void (*finish)(struct link *link, struct prepared *prepared);
+
+    /* In one round trip, in the transaction that is open. On error that may still be open. NULL: one
+     * by one is as good. */
+    struct err *(*run_batch)(struct link *link, struct ctx *ctx, struct batch *batch);
 
     /* After the last step, before finish. */
     int64_t (*affected)(struct link *link, struct prepared *prepared);

@@ -92,6 +92,10 @@ struct err *sql_cache_get(struct sql_conn *conn, struct ctx *ctx, const char *te
 
 /* statement.c: whether a statement may be run on the connection now. */
 struct err *sql_check_ready(const struct sql_conn *conn, struct ctx *ctx) MUST_CHECK;
+struct err *sql_check_params(const struct sql_value *params, size_t count) MUST_CHECK;
+/* Before the first statement since the connection was acquired: gives it another link if it broke.
+ * *out_is_first: it is that. */
+struct err *sql_look_first(struct sql_conn *conn, struct ctx *ctx, bool *out_is_first) MUST_CHECK;
 /* Ends the open rows, which stay the caller's to close. */
 void sql_rows_detach(struct sql_conn *conn);
 

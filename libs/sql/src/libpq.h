@@ -23,7 +23,9 @@
     X(PQconninfoFree)                                                                              \
     X(PQconninfoParse)                                                                             \
     X(PQconsumeInput)                                                                              \
+    X(PQenterPipelineMode)                                                                         \
     X(PQerrorMessage)                                                                              \
+    X(PQexitPipelineMode)                                                                          \
     X(PQfinish)                                                                                    \
     X(PQflush)                                                                                     \
     X(PQfname)                                                                                     \
@@ -37,10 +39,12 @@
     X(PQgetvalue)                                                                                  \
     X(PQisBusy)                                                                                    \
     X(PQnfields)                                                                                   \
+    X(PQpipelineSync)                                                                              \
     X(PQresultErrorField)                                                                          \
     X(PQresultStatus)                                                                              \
     X(PQsendPrepare)                                                                               \
     X(PQsendQuery)                                                                                 \
+    X(PQsendQueryParams)                                                                           \
     X(PQsendQueryPrepared)                                                                         \
     X(PQsetnonblocking)                                                                            \
     X(PQsetNoticeReceiver)                                                                         \

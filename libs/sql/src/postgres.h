@@ -3,6 +3,9 @@
  *
  * libpq is used without blocking: sql_postgres_wait() waits for its socket within the ctx. One
  * exception is in libpq itself, the look-up of a host's name.
+ *
+ * What belongs together is sent together, in libpq's pipeline mode: the BEGIN of a transaction goes
+ * with its first statement, and a statement is prepared and executed in one round trip.
  */
 #ifndef SQL_POSTGRES_H
 #define SQL_POSTGRES_H
@@ -15,8 +18,8 @@
  * cancellation. What takes longer loses its connection. */
 #define COMPLETION_MS 5000
 
-/* How long the server may take to hear a cancellation. */
-#define CANCEL_MS 1000
+/* How long the server may take to hear a cancellation, and then to follow it. */
+#define CANCEL_MS 2000
 
 #define HOSTS_MAX 16
 #define HOST_TEXT 256
@@ -26,26 +29,33 @@ struct postgres_target {
     PQconninfoOption *options; /* what the URL says; holds a password */
     size_t hosts;
     bool is_shuffled;   /* begin with any of them */
+    bool is_unprepared; /* see struct sql_options */
     int64_t connect_ms; /* for each */
 };
+
+/* More than that at once stay with the server until the connection ends. */
+#define EVICTED_MAX 32
 
 struct postgres_link {
     struct link base;
     PGconn *conn;
-    int wake_fd;         /* an eventfd: readable when the ctx that is waited in was cancelled */
-    unsigned prepared;   /* statements so far; each has its number in its name */
-    unsigned evicted;    /* to be forgotten by the server before the next one; 0: none */
-    struct ctx *ctx;     /* of the statement that runs */
-    bool in_transaction; /* when it began */
+    int wake_fd; /* an eventfd: readable when the ctx that is waited in was cancelled */
+    bool is_unprepared;
+    unsigned prepared;             /* statements so far; each has its number in its name */
+    unsigned evicted[EVICTED_MAX]; /* to be forgotten by the server as well */
+    size_t evicted_count;
+    const char *pending_begin; /* goes with the next statement; NULL: none */
+    struct ctx *ctx;           /* of the statement that runs */
+    bool in_transaction;       /* when it began */
     int64_t affected;
 };
 
 struct postgres_prepared {
     struct prepared base;
-    unsigned number;
-    bool is_stale; /* to be prepared anew: the server has lost it, or its columns have changed */
-    PGresult *row; /* of the statement that runs; also the last one, without a row */
-    bool is_first; /* row was not handed out by step() yet */
+    unsigned number;    /* in its name; 0: the server does not have it */
+    bool is_new;        /* whether the server has prepared it was not heard yet */
+    PGresult *row;      /* of the statement that runs; also the last one, without a row */
+    bool is_first;      /* row was not handed out by step() yet */
     struct arena bytes; /* the decoded BYTEA of the row */
 };
 
@@ -85,8 +95,11 @@ bool sql_postgres_is_usable(struct link *link);
 struct err *sql_postgres_wait(struct postgres_link *link, struct ctx *ctx, short events) MUST_CHECK;
 /* Sends what libpq has queued. After an error the link is broken. */
 struct err *sql_postgres_flush(struct postgres_link *link, struct ctx *ctx) MUST_CHECK;
-/* The next result of what was sent; NULL: there are no more. When the ctx ends: cancels what runs.
- */
+/* The next result of the command whose turn it is; NULL: it has no more. When the ctx ends: cancels
+ * what runs, and nothing is left to be taken. */
+struct err *sql_postgres_take(struct postgres_link *link, struct ctx *ctx, PGresult **out_result)
+    MUST_CHECK;
+/* The next one of this round, or script, whatever command it belongs to; NULL: there are no more. */
 struct err *sql_postgres_result(struct postgres_link *link, struct ctx *ctx, PGresult **out_result)
     MUST_CHECK;
 /* Takes all results that are still to come; in_full: or asks the server to leave it. Bounded. */
@@ -96,6 +109,40 @@ struct err *sql_postgres_check(struct link *link, struct ctx *ctx) MUST_CHECK;
 
 /* postgres_cancel.c: asks the server to leave what it is at; false: it did not hear that in time. */
 bool sql_postgres_cancel(struct postgres_link *link);
+
+/* postgres_script.c: takes the results of what was sent, to the last. The first error counts. */
+struct err *sql_postgres_finish(struct postgres_link *link, struct ctx *ctx) MUST_CHECK;
+/* See struct driver. */
+struct err *sql_postgres_run_script(struct link *link, struct ctx *ctx, const char *script)
+    MUST_CHECK;
+struct err *sql_postgres_begin(struct link *link, struct ctx *ctx, enum transaction kind)
+    MUST_CHECK;
+struct err *sql_postgres_commit(struct link *link, struct ctx *ctx) MUST_CHECK;
+void sql_postgres_rollback(struct link *link);
+bool sql_postgres_in_transaction(struct link *link);
+
+/* postgres_round.c: one round trip, whose results come in the order of what was sent: what was
+ * evicted, BEGIN, then for each statement its preparation, if it is new, and its own. */
+struct round {
+    bool has_evicted, has_begin;
+};
+struct err *sql_postgres_round_begin(struct postgres_link *link, struct round *out) MUST_CHECK;
+struct err *sql_postgres_queue_command(struct postgres_link *link, const char *text) MUST_CHECK;
+struct err *sql_postgres_queue(struct postgres_link *link, struct postgres_prepared *prepared,
+                               const struct sql_value *params, size_t count) MUST_CHECK;
+struct err *sql_postgres_round_send(struct postgres_link *link, struct ctx *ctx) MUST_CHECK;
+/* Takes what comes before the first statement. */
+struct err *sql_postgres_await_begin(struct postgres_link *link, struct ctx *ctx,
+                                     const struct round *round) MUST_CHECK;
+/* Takes what comes before the statement's own results. */
+struct err *sql_postgres_await_prepared(struct postgres_link *link, struct ctx *ctx,
+                                        struct postgres_prepared *prepared) MUST_CHECK;
+/* All results of one command or statement; out_affected may be NULL. */
+struct err *sql_postgres_await_command(struct postgres_link *link, struct ctx *ctx,
+                                       int64_t *out_affected) MUST_CHECK;
+/* The server need not keep it, if it does. */
+void sql_postgres_evict(struct postgres_link *link, struct postgres_prepared *prepared);
+int64_t sql_postgres_affected(PGresult *result);
 
 /* postgres_error.c */
 /* The connection does not work. */

@@ -102,6 +102,7 @@ static struct err *connect_to(struct postgres_target *target, const struct setti
     struct postgres_link *link = calloc(1, sizeof(*link));
     if (!link)
         return err_oom();
+    link->is_unprepared = target->is_unprepared;
     link->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct err *e = link->wake_fd < 0
                         ? err_new(&ERR_UPSTREAM_UNAVAILABLE, "no file descriptor is left")

@@ -90,6 +90,7 @@ struct err *sql_postgres_target_new(const struct sql_options *options, struct ta
     struct postgres_target *target = calloc(1, sizeof(*target));
     if (!target)
         return err_oom();
+    target->is_unprepared = options->is_unprepared;
     struct err *e = parse_url(target, options->url);
     if (e)
         sql_postgres_target_free(&target->base);

@@ -56,52 +56,82 @@ static struct err *await_result(struct postgres_link *link, struct ctx *ctx)
     return NULL;
 }
 
+static struct err *take(struct postgres_link *link, struct ctx *ctx, PGresult **out_result)
+{
+    TRY(await_result(link, ctx));
+    *out_result = sql_pq.PQgetResult(link->conn);
+    return NULL;
+}
+
+static bool is_busy(const struct postgres_link *link)
+{
+    return sql_pq.PQtransactionStatus(link->conn) == PQTRANS_ACTIVE;
+}
+
 void sql_postgres_drain(struct postgres_link *link, bool in_full)
 {
     if (!in_full && !sql_postgres_cancel(link))
         link->base.is_broken = true;
     struct ctx limited;
     ctx_init(&limited, NULL, in_full ? COMPLETION_MS : CANCEL_MS);
-    for (PGresult *result = NULL; !link->base.is_broken; sql_pq.PQclear(result)) {
-        _cleanup_(err_free) struct err *e = await_result(link, &limited);
+    PGresult *result = NULL;
+    while (!link->base.is_broken && (result || is_busy(link))) {
+        sql_pq.PQclear(result);
+        result = NULL;
+        _cleanup_(err_free) struct err *e = take(link, &limited, &result);
         if (e)
             link->base.is_broken = true;
-        result = e ? NULL : sql_pq.PQgetResult(link->conn);
-        if (!result)
-            break;
     }
+    sql_pq.PQclear(result);
     ctx_deinit(&limited);
 }
 
-struct err *sql_postgres_result(struct postgres_link *link, struct ctx *ctx, PGresult **out_result)
+struct err *sql_postgres_take(struct postgres_link *link, struct ctx *ctx, PGresult **out_result)
 {
     /* Rows that come without a wait are no reason not to look. */
     struct err *e = ctx_check(ctx);
     if (!e)
-        e = await_result(link, ctx);
-    if (!e)
-        *out_result = sql_pq.PQgetResult(link->conn);
-    else if (!link->base.is_broken)
+        e = take(link, ctx, out_result);
+    if (e && !link->base.is_broken)
         sql_postgres_drain(link, false);
     return e;
+}
+
+struct err *sql_postgres_result(struct postgres_link *link, struct ctx *ctx, PGresult **out_result)
+{
+    for (;;) {
+        PGresult *result = NULL;
+        TRY(sql_postgres_take(link, ctx, &result));
+        if (!result && is_busy(link))
+            continue; /* to the next command */
+        int status = result ? (int)sql_pq.PQresultStatus(result) : PGRES_PIPELINE_SYNC;
+        if (status != PGRES_PIPELINE_SYNC && status != PGRES_PIPELINE_ABORTED) {
+            *out_result = result;
+            return NULL;
+        }
+        sql_pq.PQclear(result);
+        if (status == PGRES_PIPELINE_SYNC) {
+            *out_result = NULL;
+            return NULL;
+        }
+    }
 }
 
 /* Without a cancellation: who does not answer this is not there. */
 struct err *sql_postgres_check(struct link *base, struct ctx *ctx)
 {
     struct postgres_link *link = postgres_link_of(base);
-    if (!sql_pq.PQsendQuery(link->conn, "SELECT 1"))
+    if (!sql_pq.PQexitPipelineMode(link->conn) || !sql_pq.PQsendQuery(link->conn, "SELECT 1"))
         return sql_postgres_conn_error(link);
     struct err *e = sql_postgres_flush(link, ctx);
-    PGresult *result = NULL;
-    do {
-        sql_pq.PQclear(result);
-        if (!e)
-            e = await_result(link, ctx);
-        result = e ? NULL : sql_pq.PQgetResult(link->conn);
+    for (bool is_end = false; !e && !is_end;) {
+        PGresult *result = NULL;
+        e = take(link, ctx, &result);
+        is_end = !result;
         if (result)
             e = sql_postgres_result_error(link, result);
-    } while (result);
+        sql_pq.PQclear(result);
+    }
     if (e)
         base->is_broken = true;
     return e;

@@ -41,7 +41,7 @@ static const char *mistake_in(const struct sql_value *value)
 }
 
 /* What one of the databases would refuse or change, neither gets. */
-static struct err *check_params(const struct sql_value *params, size_t count)
+struct err *sql_check_params(const struct sql_value *params, size_t count)
 {
     if (count > SQL_PARAMS_MAX)
         return err_new(&SQL_FAILED, "%zu parameters are more than %d", count, SQL_PARAMS_MAX);
@@ -66,7 +66,7 @@ static struct err *start(struct sql_rows *rows, const char *statement,
 {
     struct sql_conn *conn = rows->conn;
     const struct driver *driver = conn->db->driver;
-    TRY(check_params(params, count));
+    TRY(sql_check_params(params, count));
     TRY(sql_cache_get(conn, rows->ctx, statement, &rows->prepared));
     struct err *e = driver->start(conn->link, rows->ctx, rows->prepared, params, count);
     if (e)
@@ -74,32 +74,36 @@ static struct err *start(struct sql_rows *rows, const char *statement,
     return e;
 }
 
-/* On another link, in a transaction of which nothing else is there yet. */
-static struct err *start_again(struct sql_rows *rows, const char *statement,
-                               const struct sql_value *params, size_t count)
+/* On another link; in a transaction, of which nothing else is there yet. */
+static struct err *renew(struct sql_conn *conn, struct ctx *ctx)
 {
-    struct sql_conn *conn = rows->conn;
-    TRY(sql_conn_renew(conn, rows->ctx));
-    TRY(conn->db->driver->begin(conn->link, rows->ctx, conn->kind));
-    return start(rows, statement, params, count);
+    TRY(sql_conn_renew(conn, ctx));
+    return conn->tx == TX_NONE ? NULL : conn->db->driver->begin(conn->link, ctx, conn->kind);
 }
 
-/* The first statement since the connection was acquired finds out that it broke while it was idle.
- * What was sent in a transaction was rolled back, for sure; outside of one, who knows. */
+struct err *sql_look_first(struct sql_conn *conn, struct ctx *ctx, bool *out_is_first)
+{
+    *out_is_first = conn->is_untouched && conn->db->driver->is_remote;
+    conn->is_untouched = false;
+    bool is_gone = *out_is_first && !conn->db->driver->is_usable(conn->link);
+    return is_gone ? renew(conn, ctx) : NULL;
+}
+
+/* The first statement finds out that the connection broke while it was idle. What was sent in a
+ * transaction was rolled back, for sure; outside of one, who knows. */
 static struct err *start_safely(struct sql_rows *rows, const char *statement,
                                 const struct sql_value *params, size_t count)
 {
     struct sql_conn *conn = rows->conn;
-    bool is_first = conn->is_untouched && conn->db->driver->is_remote;
-    conn->is_untouched = false;
-    if (is_first && conn->tx == TX_NONE && !conn->db->driver->is_usable(conn->link))
-        TRY(sql_conn_renew(conn, rows->ctx));
+    bool is_first = false;
+    TRY(sql_look_first(conn, rows->ctx, &is_first));
     struct err *e = start(rows, statement, params, count);
     bool is_lost = conn->link->is_broken && err_is(e, &ERR_UPSTREAM_UNAVAILABLE);
     if (!is_first || !is_lost || conn->tx == TX_NONE)
         return e;
     err_free(e);
-    return start_again(rows, statement, params, count);
+    TRY(renew(conn, rows->ctx));
+    return start(rows, statement, params, count);
 }
 
 struct err *sql_rows_open(struct sql_rows *rows, struct sql_conn *conn, struct ctx *ctx,

@@ -52,6 +52,7 @@ struct sql_db *open_database(const struct sql_options *options)
     struct sql_options fresh = *options;
     backend->make_database(last_url);
     fresh.url = last_url;
+    fresh.is_unprepared = is_behind_pooler(last_url);
     struct sql_db *db = NULL;
     OK(sql_open(&fresh, &db));
     return db;
@@ -139,6 +140,13 @@ int run_over(const struct backend *const *backends, size_t backend_count, const 
 }
 
 int run_contract(const char *name, const struct CMUnitTest *tests, size_t count)
+{
+    static const struct backend *const backends[] = {&sqlite_backend, &postgres_backend,
+                                                     &pgbouncer_backend};
+    return run_over(backends, ARRAY_LEN(backends), name, tests, count);
+}
+
+int run_in_sessions(const char *name, const struct CMUnitTest *tests, size_t count)
 {
     static const struct backend *const backends[] = {&sqlite_backend, &postgres_backend};
     return run_over(backends, ARRAY_LEN(backends), name, tests, count);

@@ -21,7 +21,7 @@ struct backend {
     void (*stop)(void);
     /* The URL of a new, empty database. */
     void (*make_database)(char url[static URL_MAX]);
-    /* Breaks the connection as the world outside would. */
+    /* Breaks the connection as the world outside would; NULL: there is none to break. */
     void (*sever)(struct sql_conn *conn, const char *url);
 };
 
@@ -56,19 +56,28 @@ int spawn_self(const char *const *arguments, int *out_fd);
 /* Its exit status; -1 when a signal ended it. */
 int await_exit(int pid);
 
-/* Over the given databases, those that there are; run_contract() over all. */
+/* Over the given databases, those that there are; run_contract() over all, run_in_sessions() over
+ * those where a connection stays the same. */
 int run_over(const struct backend *const *backends, size_t backend_count, const char *name,
              const struct CMUnitTest *tests, size_t count);
 int run_contract(const char *name, const struct CMUnitTest *tests, size_t count);
-#define RUN_CONTRACT(name, tests) run_contract((name), (tests), ARRAY_LEN(tests))
+int run_in_sessions(const char *name, const struct CMUnitTest *tests, size_t count);
+#define RUN_CONTRACT(name, tests)    run_contract((name), (tests), ARRAY_LEN(tests))
+#define RUN_IN_SESSIONS(name, tests) run_in_sessions((name), (tests), ARRAY_LEN(tests))
 
 extern const struct backend sqlite_backend;
 extern const struct backend postgres_backend; /* sql_test_postgres.c */
+/* As the user that PostgreSQL runs as: it refuses to be root. */
+int spawn_as_owner(const char *command);
+void postgres_admin(const char *statement); /* as its administrator, in the database postgres */
 /* The server goes away and comes back, between start and stop. */
 void postgres_halt(void);
 void postgres_run(void);
 void postgres_run_standby(bool is_readable);
 void postgres_await(void);
 void postgres_signal(int signal); /* to the postmaster */
+/* The same behind a pooler, where a connection is one for the time of a transaction only. */
+extern const struct backend pgbouncer_backend; /* sql_test_pgbouncer.c */
+bool is_behind_pooler(const char *url);
 
 #endif

@@ -20,7 +20,7 @@ static struct sql_db *admin;
 static char programs[256]; /* the directory of initdb and postgres */
 
 /* PostgreSQL does not run as root: then it runs as the user postgres. */
-static pid_t spawn_as_owner(const char *command)
+int spawn_as_owner(const char *command)
 {
     char line[1024];
     snprintf(line, sizeof(line), "exec setpriv %s --pdeathsig INT -- %s",
@@ -100,13 +100,14 @@ void postgres_halt(void)
     await_exit(server);
 }
 
-static bool postgres_start(void)
+/* Once in a process. */
+static void make_cluster(void)
 {
     char command[768], data[128];
-    if (!find_programs())
-        return false;
-    assert_int_equal(chmod(test_directory(), 0711), 0);
     snprintf(data, sizeof(data), "%s/pg", test_directory());
+    if (access(data, F_OK) == 0)
+        return;
+    assert_int_equal(chmod(test_directory(), 0711), 0);
     assert_int_equal(mkdir(data, 0700), 0);
     if (geteuid() == 0) {
         snprintf(command, sizeof(command), "chown postgres %s", data);
@@ -117,6 +118,13 @@ static bool postgres_start(void)
              ">%s/initdb.log",
              programs, data, data);
     assert_int_equal(await_exit(spawn_as_owner(command)), 0);
+}
+
+static bool postgres_start(void)
+{
+    if (!find_programs())
+        return false;
+    make_cluster();
     postgres_run();
     char url[URL_MAX];
     url_of("public", url);
@@ -129,6 +137,11 @@ static void postgres_stop(void)
 {
     sql_close(admin);
     postgres_halt();
+}
+
+void postgres_admin(const char *statement)
+{
+    run_in(admin, statement);
 }
 
 /* A schema of its own is as good as a database, and made in no time. */

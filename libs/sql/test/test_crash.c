@@ -32,7 +32,7 @@ static struct err *stop_in_the_middle(struct sql_db *db)
 static int run_child(const char *what, const char *url)
 {
     _cleanup_(sql_close) struct sql_db *db = NULL;
-    OK(sql_open(&(struct sql_options){.url = url}, &db));
+    OK(sql_open(&(struct sql_options){.url = url, .is_unprepared = is_behind_pooler(url)}, &db));
     OK(strcmp(what, "commit") == 0 ? commit_rows(db) : stop_in_the_middle(db));
     return 1; /* not killed */
 }

@@ -66,7 +66,7 @@ static struct err *read_rows(struct sql_conn *conn)
 static struct err *use(const char *url)
 {
     _cleanup_(sql_close) struct sql_db *db = NULL;
-    TRY(sql_open(&(struct sql_options){.url = url}, &db));
+    TRY(sql_open(&(struct sql_options){.url = url, .is_unprepared = is_behind_pooler(url)}, &db));
     TRY(sql_migrate(db, NULL, &migrations, NULL));
     TRY(sql_transact(db, NULL, insert_two, NULL));
     _cleanup_(sql_release) struct sql_conn *conn = NULL;

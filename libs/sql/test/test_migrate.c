@@ -197,7 +197,8 @@ static int migrate_in_child(const char *url)
     }
     _cleanup_(sql_close) struct sql_db *db = NULL;
     int applied = 0;
-    struct err *e = sql_open(&(struct sql_options){.url = url}, &db);
+    struct err *e =
+        sql_open(&(struct sql_options){.url = url, .is_unprepared = is_behind_pooler(url)}, &db);
     if (!e)
         e = sql_migrate(db, NULL, &(struct sql_migrations){steps, STEPS}, &applied);
     if (!e)

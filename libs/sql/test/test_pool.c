@@ -257,5 +257,5 @@ int main(void)
         cmocka_unit_test(metrics_tell_the_same),
         cmocka_unit_test(ping),
     };
-    return RUN_CONTRACT("pool", tests);
+    return RUN_IN_SESSIONS("pool", tests);
 }

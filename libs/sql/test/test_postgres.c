@@ -214,12 +214,31 @@ static void statements_are_prepared_again(void **state)
     assert_int_equal(number(conn, "SELECT * FROM t"), 5);
     run(conn, "ALTER TABLE t ALTER n TYPE SMALLINT");
     int64_t n = 0;
-    OK(sql_begin(conn, NULL)); /* here it cannot be mended, but the next time */
-    FAILS(sql_fetch_i64(conn, NULL, &n, "SELECT * FROM t"), SQL_FAILED);
+    OK(sql_begin(conn, NULL)); /* here it cannot be mended, but when the transaction runs again */
+    FAILS(sql_fetch_i64(conn, NULL, &n, "SELECT * FROM t"), SQL_SERIALIZATION);
     sql_rollback(conn);
     assert_int_equal(number(conn, "SELECT * FROM t"), 5);
     run(conn, "DISCARD ALL"); /* as a pooler does */
     assert_int_equal(number(conn, "SELECT * FROM t"), 5);
+    for (int i = 0; i < 2 * STATEMENTS_MAX; i++) { /* those that it has lost go from the cache */
+        char statement[64];
+        snprintf(statement, sizeof(statement), "SELECT %d", i);
+        assert_int_equal(number(conn, statement), i);
+    }
+}
+
+/* A statement that PostgreSQL cannot run is not run again and again. */
+static void what_is_not_supported(void **state)
+{
+    (void)state;
+    static const char statement[] = "CREATE TEMPORARY TABLE t (n INTEGER GENERATED ALWAYS AS (1))";
+    _cleanup_(sql_close) struct sql_db *db = OPEN();
+    _cleanup_(sql_release) struct sql_conn *conn = acquire(db);
+    for (int i = 0; i < 3; i++) {
+        OK(sql_begin(conn, NULL));
+        FAILS(sql_exec(conn, NULL, statement, NULL), SQL_FAILED);
+        sql_rollback(conn);
+    }
 }
 
 static void no_copy(void **state)
@@ -312,6 +331,7 @@ int main(void)
         cmocka_unit_test(a_deadline_reaches_the_server),
         cmocka_unit_test(the_server_forgets_what_the_cache_drops),
         cmocka_unit_test(statements_are_prepared_again),
+        cmocka_unit_test(what_is_not_supported),
         cmocka_unit_test(no_copy),
         cmocka_unit_test(a_connection_that_breaks_in_use),
         cmocka_unit_test(the_server_goes_and_comes_back),

@@ -63,6 +63,7 @@ struct app_settings {
     int64_t lame_duck_ms;
     int64_t drain_ms;
     int db_max_open, db_max_idle;
+    bool db_prepared_statements;
     int http_threads;
     char *auth_jwks_url;
     char *token_issuer, *token_audience;

@@ -14,7 +14,8 @@
  * most SQL_PARAMS_MAX). Parameters are bound, never pasted; in PostgreSQL the place of a parameter
  * gives it its type, so where nothing does, or two places differ: CAST($1 AS BIGINT). A statement
  * is prepared once per connection and kept: of 64, the least recently used goes. So its text should
- * be a constant, or put together from few constants.
+ * be a constant, or put together from few constants. In PostgreSQL a statement is one round trip,
+ * its preparation and a sql_begin() before it included; several: sql_exec_batch().
  *
  * Both databases behave alike, and where they do not, the stricter one sets the rule:
  * - transactions are serializable (those that collide get SQL_SERIALIZATION, see sql_transact());
@@ -70,7 +71,7 @@
  * taken, TLS modes and several hosts (at most 16) with target_session_attrs included. Each host has
  * 2 s to take us, or connect_timeout; but the look-up of its name, which is libpq's, is not
  * interrupted. When the ctx ends, the server is told to leave the statement (over a connection of
- * its own); who does not hear that within 1 s loses the connection. Rows that are closed early are
+ * its own); who does not follow within 2 s loses the connection. Rows that are closed early are
  * left in the same way, but in a transaction they are read to their end. NUMERIC is an integer
  * where it is one (sums of BIGINT), else text, as are dates and all other types. LISTEN and COPY
  * are not supported.
@@ -102,6 +103,7 @@
 #undef X
 
 #define SQL_PARAMS_MAX 256
+#define SQL_BATCH_MAX  32
 #define SQL_VALUE_MAX  (16 * 1024 * 1024)
 
 /* --- databases and connections --- */
@@ -120,6 +122,9 @@ struct sql_options {
     size_t max_idle;         /* of them unused; 0: 10; at most max_open */
     int64_t max_lifetime_ms; /* of a connection, give or take 10 %; 0: 30 min */
     int64_t wait_ms;         /* for a free connection; 0: 5 s */
+    /* PostgreSQL behind a pooler that gives each transaction another connection (PgBouncer in
+     * transaction mode): no prepared statements. Nothing else is kept in a session. */
+    bool is_unprepared;
     /* The counts and waits of the pool, as metrics named db_pool_...; one database per registry.
      * NULL: none. */
     struct metrics *metrics;
@@ -229,6 +234,29 @@ struct err *sql_fetch_i64_params(struct sql_conn *conn, struct ctx *ctx, int64_t
 #define sql_fetch_i64(conn, ctx, out_value, statement, ...)                                        \
     sql_fetch_i64_params((conn), (ctx), (out_value), (statement), SQL_PARAMS(__VA_ARGS__))
 
+/* One statement of several. */
+struct sql_statement {
+    const char *text;
+    const struct sql_value *params;
+    size_t count;
+};
+#define SQL_STATEMENT(text, ...) ((struct sql_statement){(text), SQL_PARAMS(__VA_ARGS__)})
+
+/* Runs up to SQL_BATCH_MAX statements, one after the other until one fails; rows are dropped. In
+ * the transaction that is open, or in one of their own: then all of them or none, and
+ * SQL_SERIALIZATION means that it may be called again. PostgreSQL: in one round trip, BEGIN and
+ * COMMIT included. out_affected: of each statement; may be NULL.
+ *
+ *     const struct sql_statement both[] = {
+ *         SQL_STATEMENT("INSERT INTO users (id) VALUES ($1)", SQL_TEXT(id)),
+ *         SQL_STATEMENT("INSERT INTO outbox (id, body) VALUES ($1, $2)", SQL_TEXT(event), ...),
+ *     };
+ *     TRY(sql_exec_batch(conn, ctx, both, ARRAY_LEN(both), NULL));
+ */
+struct err *sql_exec_batch(struct sql_conn *conn, struct ctx *ctx,
+                           const struct sql_statement *statements, size_t count,
+                           int64_t *out_affected) MUST_CHECK;
+
 /* Row by row with bounded memory. The parameters are copied; the ctx must live until
  * sql_rows_close(). The connection is busy until then. */
 struct sql_rows;
@@ -255,7 +283,8 @@ DEFINE_CLEANUP(struct sql_rows *, sql_rows_close);
 
 /* --- transactions (by these functions, never by a BEGIN of one's own) --- */
 
-/* Waits for its turn to write, in SQLite: keep transactions short, and read without one. */
+/* Waits for its turn to write, in SQLite: keep transactions short, and read without one. PostgreSQL
+ * hears of it with the first statement, which then has its errors. */
 struct err *sql_begin(struct sql_conn *conn, struct ctx *ctx) MUST_CHECK;
 /* For those who take turns by row locks (FOR UPDATE SKIP LOCKED, a queue): in PostgreSQL each
  * statement sees what was committed before it (READ COMMITTED), and neither this transaction nor
