@@ -28,10 +28,7 @@ struct err *list_users(struct http_req *req, struct http_res *res)
 {
     struct service *service = http_state(req);
     TRY(check_admin(req));
-    struct user *users = NULL;
-    size_t count = 0;
-    const char *next_cursor = NULL;
-    TRY(store_list(service->db, http_ctx(req), http_query(req), http_arena(req), &users, &count,
-                   &next_cursor));
-    return http_reply_list(res, &user_model, users, count, next_cursor);
+    struct sql_page page;
+    TRY(store_list(service->db, http_ctx(req), http_query(req), http_arena(req), &page));
+    return http_reply_list(res, &user_model, page.items, page.count, page.next_cursor);
 }

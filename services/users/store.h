@@ -7,7 +7,7 @@
 #ifndef USERS_STORE_H
 #define USERS_STORE_H
 
-#include <sql/sql.h>
+#include <sql/table.h>
 
 #include "user.h"
 
@@ -40,12 +40,10 @@ typedef struct err *user_editor(struct user *user, void *data, enum user_edit *o
 struct err *store_edit(struct sql_db *db, struct ctx *ctx, const char *id, user_editor *editor,
                        void *data, struct user *out_user) MUST_CHECK;
 
-/* A page by keyset: stable while users come and go. *out_next_cursor is NULL on the last page.
- * Everything is in the arena. A cursor that is not ours, or of another sort: ERR_INVALID_REQUEST.
- */
+/* Those who are not pending. Pages are as <sql/table.h> has them. */
+extern const struct sql_table users_table;
 struct err *store_list(struct sql_db *db, struct ctx *ctx, const struct user_query *query,
-                       struct arena *arena, struct user **out_users, size_t *out_count,
-                       const char **out_next_cursor) MUST_CHECK;
+                       struct arena *arena, struct sql_page *out_page) MUST_CHECK;
 
 /* --- on a connection of the caller's --- */
 

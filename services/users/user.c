@@ -22,7 +22,8 @@ static const char *const sorts[] = {"created_at", "-created_at", "email", "-emai
         FIELD(struct user, email_verified, BOOL, .flags = READ_ONLY),                              \
         FIELD(struct user, created_at_ms, TIME, .json = "created_at", .flags = READ_ONLY),         \
         FIELD(struct user, updated_at_ms, TIME, .json = "updated_at", .flags = READ_ONLY),         \
-        FIELD(struct user, version, INT, .flags = COLUMN_ONLY)
+        FIELD(struct user, version, INT, .flags = COLUMN_ONLY),                                    \
+        FIELD(struct user, email_key, STRING, .flags = COLUMN_ONLY)
 
 static const struct field user_fields[] = {USER_FIELDS(statuses)};
 const struct model user_model = MODEL(struct user, user_fields, "A person who can sign in");
@@ -67,18 +68,12 @@ static const struct field user_patch_fields[] = {
 const struct model user_patch_model =
     MODEL_WITH_PRESENCE(struct user_patch, user_patch_fields, given, "What to change in a user");
 
-/* The order is that of enum user_query_bits. */
 static const struct field user_query_fields[] = {
-    FIELD(struct user_query, limit, INT, .min = 1, .max = USER_PAGE_MAX, .def = "50",
-          .doc = "Users on a page"),
-    FIELD(struct user_query, cursor, STRING, .min = 1, .max = USER_CURSOR_MAX,
-          .doc = "next_cursor of the page before"),
+    SQL_LIST_FIELDS(struct user_query, sorts, "created_at"),
     FIELD(struct user_query, email, STRING, .min = 1, .max = USER_TEXT_MAX,
           .doc = "Only the user with this address; letter case does not matter"),
     FIELD(struct user_query, status, ENUM, .values = statuses),
     FIELD(struct user_query, role, ENUM, .values = user_roles),
-    FIELD(struct user_query, sort, ENUM, .values = sorts, .def = "\"created_at\"",
-          .doc = "Order; a minus turns it round"),
 };
 const struct model user_query_model =
     MODEL_WITH_PRESENCE(struct user_query, user_query_fields, given, "Which users to list");

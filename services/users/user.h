@@ -6,15 +6,14 @@
 #define USERS_USER_H
 
 #include <model/model.h>
+#include <sql/table.h>
 
 #define X ERR_DECLARE_KIND
 #include "kinds.def"
 #undef X
 
-#define USER_NAME_MAX   100
-#define USER_TEXT_MAX   254 /* characters of a name, or of an address to look for */
-#define USER_PAGE_MAX   200
-#define USER_CURSOR_MAX 2048
+#define USER_NAME_MAX 100
+#define USER_TEXT_MAX 254 /* characters of a name, or of an address to look for */
 
 enum user_role { ROLE_USER, ROLE_ADMIN };
 extern const char *const user_roles[];
@@ -32,7 +31,8 @@ struct user {
     bool email_verified;
     int64_t created_at_ms;
     int64_t updated_at_ms;
-    int64_t version; /* in the ETag, not in the document */
+    int64_t version;            /* in the ETag, not in the document */
+    char email_key[EMAIL_TEXT]; /* the address in lower case; in lists alone, which sort by it */
 };
 extern const struct model user_model;
 /* The same, who may be pending. */
@@ -59,26 +59,14 @@ extern const struct model user_patch_model;
 /* Bits of user_patch.given.present. */
 enum user_patch_bits { PATCH_EMAIL = 1, PATCH_NAME = 2, PATCH_ROLE = 4, PATCH_STATUS = 8 };
 
-enum user_sort {
-    SORT_CREATED,
-    SORT_CREATED_DOWN,
-    SORT_EMAIL,
-    SORT_EMAIL_DOWN,
-    SORT_NAME,
-    SORT_NAME_DOWN,
-};
-
 struct user_query {
-    int64_t limit;
-    const char *cursor; /* NULL: the first page */
-    const char *email;  /* NULL: any */
+    SQL_LIST_MEMBERS;
+    const char *email; /* NULL: any */
     int status;
     int role;
-    int sort;
     struct model_presence given;
 };
 extern const struct model user_query_model;
-enum user_query_bits { QUERY_STATUS = 8, QUERY_ROLE = 16 };
 
 /* users.v1.activate and users.v1.get; users.v1.find_by_email. */
 struct user_id {

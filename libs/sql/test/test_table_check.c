@@ -37,7 +37,7 @@ struct query {
 };
 static const char *const sorts[] = {"count", "-id", "colour", NULL};
 static const struct field query_fields[] = {
-    SQL_LIST_FIELDS(struct query, sorts),
+    SQL_LIST_FIELDS(struct query, sorts, "count"),
     FIELD(struct query, count, INT),
 };
 static const struct model query_model =

@@ -440,7 +440,7 @@ struct query {
 static const char *const query_sorts[] = {"-serial", "title", NULL};
 static const char *const query_kinds[] = {"novel", "atlas", "comic", NULL};
 static const struct field query_fields[] = {
-    SQL_LIST_FIELDS(struct query, query_sorts),
+    SQL_LIST_FIELDS(struct query, query_sorts, "-serial"),
     FIELD(struct query, title, STRING),
     FIELD(struct query, kind, ENUM, .values = query_kinds),
     FIELD(struct query, lent, BOOL),

@@ -26,21 +26,21 @@ static void add_page(const struct reply *reply, struct ids *ids)
 /* A page of the query behind the cursor ("": the first), which becomes that of the next ("": no
  * next one). */
 static void read_page(struct fixture *fixture, const char *query,
-                      char cursor[static USER_CURSOR_MAX], struct ids *ids)
+                      char cursor[static SQL_CURSOR_MAX], struct ids *ids)
 {
-    char target[USER_CURSOR_MAX + 256];
+    char target[SQL_CURSOR_MAX + 256];
     snprintf(target, sizeof(target), LIST "?%s%s%s", query, *cursor ? "&cursor=" : "", cursor);
     _cleanup_(reply_deinit) struct reply reply =
         CALL(fixture->server, GET, target, .token = fixture->admin_token);
     check_reply(query, &reply, 200, "");
     CHECK(query, json_count(reply_find(&reply, "")) == 2);
     add_page(&reply, ids);
-    assert_true(str_copy(cursor, USER_CURSOR_MAX, reply_text(&reply, "next_cursor")));
+    assert_true(str_copy(cursor, SQL_CURSOR_MAX, reply_text(&reply, "next_cursor")));
 }
 
 static void read_all(struct fixture *fixture, const char *query, struct ids *ids)
 {
-    char cursor[USER_CURSOR_MAX] = "";
+    char cursor[SQL_CURSOR_MAX] = "";
     do
         read_page(fixture, query, cursor, ids);
     while (*cursor);
@@ -177,7 +177,7 @@ static void test_bad_queries(void **state)
 static void check_bad_cursor(struct fixture *fixture, const char *row, const char *sort,
                              const char *cursor)
 {
-    char target[2 * USER_CURSOR_MAX + 256];
+    char target[2 * SQL_CURSOR_MAX + 256];
     snprintf(target, sizeof(target), LIST "?sort=%s&cursor=%s", sort, cursor);
     _cleanup_(reply_deinit) struct reply reply =
         CALL(fixture->server, GET, target, .token = fixture->admin_token);
@@ -185,45 +185,47 @@ static void check_bad_cursor(struct fixture *fixture, const char *row, const cha
     CHECK_STR(row, reply_text(&reply, "errors/0/field"), "cursor");
 }
 
+#define SOME_ID "0190b5a0-0000-7000-8000-000000000000"
+
 static void test_bad_cursors(void **state)
 {
     struct fixture *fixture = *state;
-    char cursor[USER_CURSOR_MAX] = "";
+    char cursor[SQL_CURSOR_MAX] = "";
     struct ids ids = {0};
     read_page(fixture, "limit=1&sort=name", cursor, &ids);
     assert_true(*cursor);
     static const char *const others[] = {"created_at", "-created_at", "email", "-email", "-name"};
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
         check_bad_cursor(fixture, "of another sort", others[i], cursor);
-    char longer[USER_CURSOR_MAX + 2];
+    char longer[SQL_CURSOR_MAX + 2];
     snprintf(longer, sizeof(longer), "%sA", cursor);
     check_bad_cursor(fixture, "longer", "name", longer);
     memset(longer, 'A', sizeof(longer) - 1);
     longer[sizeof(longer) - 1] = '\0';
     check_bad_cursor(fixture, "too long", "name", longer);
     for (size_t cut = 1; cut < strlen(cursor); cut++) {
-        char part[USER_CURSOR_MAX];
+        char part[SQL_CURSOR_MAX];
         str_copy_n(part, sizeof(part), cursor, cut);
         check_bad_cursor(fixture, "cut short", "name", part);
     }
-    static const char *const documents[] = {
-        "",
-        "{}",
-        "[]",
-        "null",
-        "{\"sort\":4}",
-        "{\"sort\":4,\"created_at\":0,\"text\":\"A\",\"id\":\"x\"}",
-        "{\"sort\":99,\"created_at\":0,\"text\":\"A\","
-        "\"id\":\"0190b5a0-0000-7000-8000-000000000000\"}",
-        "{\"sort\":4,\"created_at\":\"0\",\"text\":\"A\","
-        "\"id\":\"0190b5a0-0000-7000-8000-000000000000\"}",
-        "{\"sort\":4,\"created_at\":0,\"text\":\"A\","
-        "\"id\":\"0190b5a0-0000-7000-8000-000000000000\",\"more\":1}",
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } forged[] = {
+#define ROW(bytes) {bytes, sizeof(bytes) - 1}
+        ROW(""),
+        ROW("users"),
+        ROW("users\0name\0A"),
+        ROW("users\0name\0A\0x"),
+        ROW("users\0name\0\xff\0" SOME_ID),
+        ROW("users\0name\0A\0" SOME_ID "\0"),
+        ROW("notes\0name\0A\0" SOME_ID),
+        ROW("users\0status\0pending\0" SOME_ID),
+#undef ROW
     };
-    for (size_t i = 0; i < ARRAY_LEN(documents); i++) {
-        char forged[USER_CURSOR_MAX];
-        base64url_encode(forged, documents[i], strlen(documents[i]));
-        check_bad_cursor(fixture, documents[i], "name", forged);
+    for (size_t i = 0; i < ARRAY_LEN(forged); i++) {
+        base64url_encode(longer, forged[i].bytes, forged[i].len);
+        check_bad_cursor(fixture, longer, "name", longer);
     }
 }
 
@@ -231,10 +233,9 @@ static void test_bad_cursors(void **state)
 static void test_forged_cursors_find_nothing_else(void **state)
 {
     struct fixture *fixture = *state;
-    static const char document[] = "{\"sort\":4,\"created_at\":0,\"text\":\"' OR 1=1 --\","
-                                   "\"id\":\"0190b5a0-0000-7000-8000-000000000000\"}";
-    char cursor[USER_CURSOR_MAX];
-    base64url_encode(cursor, document, strlen(document));
+    static const char bytes[] = "users\0name\0' OR 1=1 --\0" SOME_ID;
+    char cursor[SQL_CURSOR_MAX];
+    base64url_encode(cursor, bytes, sizeof(bytes) - 1);
     struct ids ids = {0};
     read_page(fixture, "sort=name", cursor, &ids);
     assert_int_equal(ids.count, 3);
@@ -257,7 +258,7 @@ static void test_users_come_and_go_between_pages(void **state)
     for (size_t i = 0; i < ARRAY_LEN(sorts); i++) {
         struct ids before = {0}, seen = {0};
         read_all(fixture, "limit=200", &before);
-        char query[64], cursor[USER_CURSOR_MAX] = "", email[64];
+        char query[64], cursor[SQL_CURSOR_MAX] = "", email[64];
         snprintf(query, sizeof(query), "limit=5&sort=%s", sorts[i]);
         size_t victim = 7 * i + 3;
         unsigned page = 0;
@@ -281,6 +282,12 @@ static void test_users_come_and_go_between_pages(void **state)
     }
 }
 
+static void test_description(void **state)
+{
+    (void)state;
+    expect_ok(sql_table_check(&users_table, &user_query_model));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +297,7 @@ int main(void)
         TEST(test_bad_cursors),
         TEST(test_forged_cursors_find_nothing_else),
         TEST(test_users_come_and_go_between_pages),
+        cmocka_unit_test(test_description),
     };
     return cmocka_run_group_tests_name("users.list", tests, NULL, NULL);
 }

@@ -57,7 +57,7 @@
  *     };
  *     static const char *const note_sorts[] = {"created_at", "-created_at", "text", "-text", NULL};
  *     static const struct field note_query_fields[] = {
- *         SQL_LIST_FIELDS(struct note_query, note_sorts),
+ *         SQL_LIST_FIELDS(struct note_query, note_sorts, "created_at"),
  *         FIELD(struct note_query, created_after, TIME),
  *     };
  *     static const struct model note_query_model =       // the route's .query
@@ -226,18 +226,19 @@ void sql_list_filter(struct sql_list *list, const char *name, struct sql_value v
 struct err *sql_list_from(const struct model *query, const void *object, struct sql_list *out_list)
     MUST_CHECK;
 
-/* For such a struct and its model. sorts: the names that clients may use, NULL-ended. */
+/* For such a struct and its model. sorts: the names that clients may use, NULL-ended; default_: the
+ * one of them that is meant when none is given. */
 #define SQL_LIST_MEMBERS                                                                           \
     int64_t limit;                                                                                 \
     const char *cursor;                                                                            \
     int sort
-#define SQL_LIST_FIELDS(type_, sorts_)                                                             \
+#define SQL_LIST_FIELDS(type_, sorts_, default_)                                                   \
     FIELD(type_, limit, INT, .min = 1, .max = SQL_LIMIT_MAX, .def = "50",                          \
           .doc = "Items on a page"),                                                               \
         FIELD(type_, cursor, STRING, .min = 1, .max = SQL_CURSOR_MAX,                              \
               .doc = "next_cursor of the page before"),                                            \
-        FIELD(type_, sort, ENUM, .values = (sorts_),                                               \
-              .doc = "Order, by default the first; a minus turns it round")
+        FIELD(type_, sort, ENUM, .values = (sorts_), .def = "\"" default_ "\"",                    \
+              .doc = "Order; a minus turns it round")
 
 struct sql_page {
     void *items; /* structs of the model, in the arena; NULL when there are none */
