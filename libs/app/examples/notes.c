@@ -1,9 +1,10 @@
 /*
- * A service with a table, two routes and an event: what docs/writing-a-service.md explains.
+ * A service with a table, three routes and an event: what docs/writing-a-service.md explains.
  */
 #include <app/app.h>
 #include <base/clock.h>
 #include <base/str.h>
+#include <sql/table.h>
 
 /* --- what a note is, once for JSON, validation, the document and the table --- */
 
@@ -30,9 +31,33 @@ static const struct sql_migration migration_rows[] = {
     {.version = 1,
      .name = "notes",
      .sql = "CREATE TABLE notes (id TEXT NOT NULL PRIMARY KEY, text TEXT NOT NULL,"
-            " created_at BIGINT NOT NULL);"},
+            " created_at BIGINT NOT NULL);"
+            " CREATE INDEX notes_by_creation ON notes (created_at, id);"},
 };
 static const struct sql_migrations migrations = {migration_rows, ARRAY_LEN(migration_rows)};
+
+static const struct sql_table notes_table = {
+    .name = "notes",
+    .model = &note_model,
+    .key = "id",
+    .sorts = SQL_SORTS(SQL_SORT("created_at")),
+    .filters =
+        SQL_FILTERS(SQL_FILTER("created_after", .column = "created_at", .compare = SQL_GREATER)),
+};
+
+struct note_query {
+    SQL_LIST_MEMBERS;
+    int64_t created_after;
+    struct model_presence given;
+};
+
+static const char *const note_sorts[] = {"created_at", "-created_at", NULL};
+static const struct field note_query_fields[] = {
+    SQL_LIST_FIELDS(struct note_query, note_sorts, "created_at"),
+    FIELD(struct note_query, created_after, TIME),
+};
+static const struct model note_query_model =
+    MODEL_WITH_PRESENCE(struct note_query, note_query_fields, given, "Which notes");
 
 /* --- the routes; http_state() is what start() made --- */
 
@@ -46,12 +71,11 @@ static struct err *publish_created(struct bus *bus, struct ctx *ctx, const struc
     return bus_publish(bus, ctx, "notes.v1.events.created", note->id, json.data, json.len);
 }
 
-static struct err *insert_note(struct sql_db *db, struct ctx *ctx, const struct note *note)
+static struct err *insert_note(struct sql_db *db, struct ctx *ctx, struct note *note)
 {
     _cleanup_(sql_release) struct sql_conn *conn = NULL;
     TRY(sql_acquire(db, ctx, &conn));
-    return sql_exec(conn, ctx, "INSERT INTO notes (id, text, created_at) VALUES ($1, $2, $3)", NULL,
-                    SQL_TEXT(note->id), SQL_TEXT(note->text), SQL_I64(note->created_at_ms));
+    return sql_table_insert(conn, ctx, &notes_table, note);
 }
 
 static struct err *create_note(struct http_req *req, struct http_res *res)
@@ -59,7 +83,6 @@ static struct err *create_note(struct http_req *req, struct http_res *res)
     struct app_runtime *runtime = http_state(req);
     const struct note *in = http_body(req);
     struct note note = {.created_at_ms = clock_now_ms()};
-    uuid_new(note.id);
     str_copy(note.text, sizeof(note.text), in->text);
     TRY(insert_note(runtime->db, http_ctx(req), &note));
     TRY_WRAP(publish_created(runtime->bus, http_ctx(req), &note), "tell of note %s", note.id);
@@ -73,18 +96,31 @@ static struct err *read_note(struct http_req *req, struct http_res *res)
     _cleanup_(sql_release) struct sql_conn *conn = NULL;
     TRY(sql_acquire(runtime->db, http_ctx(req), &conn));
     struct note note = {0};
-    struct err *e = sql_fetch_one(conn, http_ctx(req), &note_model, &note, http_arena(req),
-                                  "SELECT id, text, created_at FROM notes WHERE id = $1",
-                                  SQL_TEXT(http_param(req, "id")));
+    struct err *e = sql_table_fetch(conn, http_ctx(req), &notes_table,
+                                    SQL_TEXT(http_param(req, "id")), NULL, &note);
     if (err_is(e, &SQL_NO_ROWS))
         return err_wrap_as(e, &NOTE_NOT_FOUND, "there is no note %s", http_param(req, "id"));
     TRY(e);
     return http_reply(res, 200, &note_model, &note);
 }
 
+static struct err *list_notes(struct http_req *req, struct http_res *res)
+{
+    struct app_runtime *runtime = http_state(req);
+    struct sql_list list;
+    struct sql_page page;
+    TRY(sql_list_from(&note_query_model, http_query(req), &list));
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(runtime->db, http_ctx(req), &conn));
+    TRY(sql_table_list(conn, http_ctx(req), &notes_table, &list, http_arena(req), &page));
+    return http_reply_list(res, &note_model, page.items, page.count, page.next_cursor);
+}
+
 static const struct route routes[] = {
     {POST, "/api/v1/notes", create_note, .summary = "Write a note", .in = &note_model,
      .out = &note_model, .status = 201, .allow = ANYONE},
+    {GET, "/api/v1/notes", list_notes, .summary = "List notes", .query = &note_query_model,
+     .out = &note_model, .list = true, .allow = ANYONE},
     {GET, "/api/v1/notes/{id}", read_note, .summary = "Read a note", .out = &note_model,
      .allow = ANYONE, .fails = KINDS(&NOTE_NOT_FOUND)},
 };

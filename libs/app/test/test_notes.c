@@ -95,6 +95,15 @@ static void test_a_note_is_kept_and_told_of(void **state)
     char read[1024], event[1024];
     assert_int_equal(ask(notes.address, location, read, sizeof(read)), 200);
     assert_string_equal(read, answer.body);
+    char list[2048];
+    snprintf(list, sizeof(list), "{\"items\":[%s],\"next_cursor\":null}", answer.body);
+    assert_int_equal(ask(notes.address, "/api/v1/notes?sort=-created_at", read, sizeof(read)), 200);
+    assert_string_equal(read, list);
+    assert_int_equal(
+        ask(notes.address, "/api/v1/notes?created_after=2999-01-01T00:00:00Z", read, sizeof(read)),
+        200);
+    assert_string_equal(read, "{\"items\":[],\"next_cursor\":null}");
+    assert_int_equal(ask(notes.address, "/api/v1/notes?sort=text", read, sizeof(read)), 422);
     receive_event(event, sizeof(event));
     assert_string_equal(event, answer.body);
 }
