@@ -9,6 +9,7 @@ if [ ! -x "$bin/postgres" ]; then
     echo "PostgreSQL is not installed: skipped"
     exit 77
 fi
+"$bin/postgres" --version
 directory=$(mktemp -d /tmp/plankton-postgres-XXXXXX)
 chmod 755 "$directory"
 as_owner=()

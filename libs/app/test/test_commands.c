@@ -106,14 +106,18 @@ static const struct app full = {
 };
 
 static char directory[64];
-static char database[128]; /* DATABASE_URL=... */
+static char database[256]; /* DATABASE_URL=...; TEST_POSTGRES where the environment has that */
 
 static int set_up(void **state)
 {
     (void)state;
     str_copy(directory, sizeof(directory), "/tmp/plankton-app-XXXXXX");
     assert_non_null(mkdtemp(directory));
-    snprintf(database, sizeof(database), "DATABASE_URL=sqlite:%s/test.db", directory);
+    const char *postgres = getenv("TEST_POSTGRES");
+    if (postgres)
+        snprintf(database, sizeof(database), "DATABASE_URL=%s", postgres);
+    else
+        snprintf(database, sizeof(database), "DATABASE_URL=sqlite:%s/test.db", directory);
     return 0;
 }
 
@@ -278,6 +282,15 @@ static void test_migrate(void **state)
     older.migrations = &one;
     assert_int_equal(run(&child, &older, ARGS("migrate"), ENV(database)), 1);
     assert_non_null(strstr(child.text, "schema_newer"));
+    assert_int_equal(run(&child, &older, ARGS("migrate", "--status"), ENV(database)), 0);
+    assert_non_null(strstr(child.text, "unknown to this program"));
+
+    struct app older_service = {
+        .name = "older", .needs = APP_DATABASE, .routes = ROUTES(routes), .migrations = &one};
+    assert_int_equal(run(&child, &older_service, ARGS("serve"), ENV(database)), 1);
+    assert_non_null(strstr(child.text, "schema_newer"));
+    assert_non_null(strstr(child.text, "the database is at migration 2 (names), and this program "
+                                       "knows 1: start the newer release"));
 }
 
 static void test_own_command_with_a_database(void **state)

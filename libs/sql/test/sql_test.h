@@ -73,8 +73,12 @@ void postgres_admin(const char *statement); /* as its administrator, in the data
 /* The server goes away and comes back, between start and stop. */
 void postgres_halt(void);
 void postgres_run(void);
-void postgres_run_standby(bool is_readable);
 void postgres_await(void);
+void await_database(struct sql_db *db);
+/* Another server: a copy of the first one's files, which runs until postgres_end(). */
+void postgres_copy(const char *name, bool is_standby);
+int postgres_spawn(const char *name, const char *options);
+void postgres_end(int pid);
 void postgres_signal(int signal); /* to the postmaster */
 /* The same behind a pooler, where a connection is one for the time of a transaction only. */
 extern const struct backend pgbouncer_backend; /* sql_test_pgbouncer.c */

@@ -8,8 +8,7 @@
 
 #include "sql_test.h"
 
-#define PROGRAM  "/usr/sbin/pgbouncer"
-#define START_MS 30000
+#define PROGRAM "/usr/sbin/pgbouncer"
 
 static int pooler;
 
@@ -39,18 +38,9 @@ static void await_pooler(void)
 {
     _cleanup_(sql_close) struct sql_db *db = NULL;
     char url[URL_MAX];
-    struct ctx ctx;
     url_of("postgres", url);
     OK(sql_open(&(struct sql_options){.url = url, .is_unprepared = true}, &db));
-    ctx_init(&ctx, NULL, START_MS);
-    struct err *e = sql_ping(db, &ctx);
-    while (e && !ctx_is_done(&ctx)) {
-        err_free(e);
-        err_free(ctx_sleep(&ctx, 20));
-        e = sql_ping(db, &ctx);
-    }
-    OK(e);
-    ctx_deinit(&ctx);
+    await_database(db);
 }
 
 static bool pgbouncer_start(void)

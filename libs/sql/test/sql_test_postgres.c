@@ -33,12 +33,17 @@ int spawn_as_owner(const char *command)
     return pid;
 }
 
+/* The newest that is installed. */
 static bool find_programs(void)
 {
     glob_t found;
     bool is_found = glob("/usr/lib/postgresql/*/bin", 0, NULL, &found) == 0;
+    const char *newest = is_found ? found.gl_pathv[0] : "";
+    for (size_t i = 1; is_found && i < found.gl_pathc; i++)
+        if (strverscmp(found.gl_pathv[i], newest) > 0)
+            newest = found.gl_pathv[i];
     if (is_found)
-        is_found = str_copy(programs, sizeof(programs), found.gl_pathv[found.gl_pathc - 1]);
+        is_found = str_copy(programs, sizeof(programs), newest);
     globfree(&found);
     return is_found;
 }
@@ -49,44 +54,58 @@ static void url_of(const char *schema, char url[static URL_MAX])
              test_directory(), schema);
 }
 
-void postgres_await(void)
+void await_database(struct sql_db *db)
 {
     struct ctx ctx;
     ctx_init(&ctx, NULL, START_MS);
-    struct err *e = sql_ping(admin, &ctx);
+    struct err *e = sql_ping(db, &ctx);
     while (e && !ctx_is_done(&ctx)) {
         err_free(e);
         err_free(ctx_sleep(&ctx, 20));
-        e = sql_ping(admin, &ctx);
+        e = sql_ping(db, &ctx);
     }
     OK(e);
     ctx_deinit(&ctx);
 }
 
-static void run_with(const char *options)
+void postgres_await(void)
 {
-    char command[768];
+    await_database(admin);
+}
+
+int postgres_spawn(const char *name, const char *options)
+{
+    char command[1024];
     snprintf(command, sizeof(command),
-             "%s/postgres -D %s/pg/data -k %s/pg -c listen_addresses= -c max_connections=60 "
-             "-c fsync=off %s 2>>%s/pg/server.log",
-             programs, test_directory(), test_directory(), options, test_directory());
-    server = spawn_as_owner(command);
+             "%s/postgres -D %s/pg/%s -k %s/pg -c listen_addresses= -c max_connections=60 "
+             "-c fsync=off %s 2>>%s/pg/%s.log",
+             programs, test_directory(), name, test_directory(), options, test_directory(), name);
+    return spawn_as_owner(command);
+}
+
+void postgres_end(int pid)
+{
+    kill(pid, SIGINT); /* does not wait for clients */
+    await_exit(pid);
+}
+
+void postgres_copy(const char *name, bool is_standby)
+{
+    char command[512];
+    postgres_halt();
+    snprintf(command, sizeof(command), "cp -a %s/pg/data %s/pg/%s", test_directory(),
+             test_directory(), name);
+    assert_int_equal(await_exit(spawn_as_owner(command)), 0);
+    postgres_run();
+    postgres_await();
+    snprintf(command, sizeof(command), "%s/pg/%s/standby.signal", test_directory(), name);
+    if (is_standby)
+        close(creat(command, 0644));
 }
 
 void postgres_run(void)
 {
-    char path[128];
-    snprintf(path, sizeof(path), "%s/pg/data/standby.signal", test_directory());
-    unlink(path);
-    run_with("");
-}
-
-void postgres_run_standby(bool is_readable)
-{
-    char path[128];
-    snprintf(path, sizeof(path), "%s/pg/data/standby.signal", test_directory());
-    close(creat(path, 0644));
-    run_with(is_readable ? "-c hot_standby=on" : "-c hot_standby=off");
+    server = postgres_spawn("data", "");
 }
 
 void postgres_signal(int signal)
@@ -96,8 +115,7 @@ void postgres_signal(int signal)
 
 void postgres_halt(void)
 {
-    kill(server, SIGINT); /* does not wait for clients */
-    await_exit(server);
+    postgres_end(server);
 }
 
 /* Once in a process. */
@@ -130,6 +148,7 @@ static bool postgres_start(void)
     url_of("public", url);
     OK(sql_open(&(struct sql_options){.url = url}, &admin));
     postgres_await();
+    print_message("PostgreSQL of %s\n", programs);
     return true;
 }
 

@@ -226,8 +226,9 @@ static void a_server_that_starts_up(void **state)
     (void)state;
     _cleanup_(sql_close) struct sql_db *db = OPEN();
     OK(sql_ping(db, NULL));
+    postgres_copy("starting", true);
     postgres_halt();
-    postgres_run_standby(false);
+    int starting = postgres_spawn("starting", "-c hot_standby=off");
     char line[ERR_LINE] = "";
     while (!strstr(line, "not accepting connections")) {
         OK(ctx_sleep(NULL, 10));
@@ -236,7 +237,7 @@ static void a_server_that_starts_up(void **state)
         expect(e, &ERR_UPSTREAM_UNAVAILABLE, line);
     }
     expect_fast_failures(db);
-    postgres_halt();
+    postgres_end(starting);
     expect_fast_failures(db);
     postgres_run();
     postgres_await();

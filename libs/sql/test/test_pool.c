@@ -215,6 +215,9 @@ static void metrics_tell_the_same(void **state)
     struct metric *in_use = metric_gauge(metrics, "db_pool_in_use", "", NULL);
     struct metric *timeouts = metric_counter(metrics, "db_pool_wait_timeouts_total", "", NULL);
     struct metric *waits = metric_histogram(metrics, "db_pool_wait_seconds", "", NULL, NULL, 0);
+    struct metric *waited = metric_counter(metrics, "db_pool_waits_total", "", NULL);
+    struct metric *connects = metric_counter(metrics, "db_pool_connects_total", "", NULL);
+    struct metric *failures = metric_counter(metrics, "db_pool_connect_failures_total", "", NULL);
     struct sql_db *db = OPEN(.max_open = 2, .wait_ms = 1, .metrics = metrics);
     struct sql_conn *first = acquire(db);
     struct sql_conn *second = acquire(db);
@@ -227,6 +230,10 @@ static void metrics_tell_the_same(void **state)
     assert_int_equal(metric_value(idle), 1);
     assert_int_equal(metric_value(timeouts), 1);
     assert_int_equal(metric_value(waits), 2);
+    assert_int_equal(metric_value(waited), 1);
+    assert_int_equal(metric_value(connects), 2);
+    assert_int_equal(metric_value(failures), 0);
+    assert_int_equal(metric_value(metric_gauge(metrics, "db_pool_max_open", "", NULL)), 2);
     sql_release(second);
     sql_close(db);
     assert_int_equal(metric_value(open), 0);

@@ -1,5 +1,6 @@
 /* Transactions: all or nothing, alone in the world, over quickly. */
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include <base/clock.h>
 
@@ -343,6 +344,55 @@ static void threads_lose_nothing(void **state)
     assert_int_equal(stats.idle, stats.open);
 }
 
+struct doctor {
+    struct sql_db *db;
+    const char *name;
+    atomic_int *readers; /* that have looked who is on call */
+    pthread_t thread;
+    struct err *e;
+};
+
+/* Goes off call if somebody else is on call, having looked at the same time as the other one. */
+static struct err *go_off_call(struct sql_conn *conn, struct ctx *ctx, void *data)
+{
+    const struct doctor *doctor = data;
+    int64_t on_call = 0;
+    TRY(sql_fetch_i64(conn, ctx, &on_call, "SELECT count(*) FROM doctors WHERE on_call = 1"));
+    atomic_fetch_add(doctor->readers, 1);
+    for (int i = 0; i < 20 && atomic_load(doctor->readers) < 2; i++) /* in SQLite they take turns */
+        TRY(ctx_sleep(ctx, 5));
+    if (on_call < 2)
+        return NULL;
+    return sql_exec(conn, ctx, "UPDATE doctors SET on_call = 0 WHERE name = $1", NULL,
+                    SQL_TEXT(doctor->name));
+}
+
+static void *leave(void *data)
+{
+    struct doctor *doctor = data;
+    doctor->e = sql_transact(doctor->db, NULL, go_off_call, doctor);
+    return NULL;
+}
+
+/* Neither changes what the other one changes, and yet both together are wrong. */
+static void write_skew_is_refused(void **state)
+{
+    (void)state;
+    atomic_int readers = 0;
+    _cleanup_(sql_close) struct sql_db *db = OPEN();
+    run_in(db, "CREATE TABLE doctors (name TEXT PRIMARY KEY, on_call BIGINT NOT NULL)");
+    run_in(db, "INSERT INTO doctors VALUES ('ann', 1), ('bob', 1)");
+    struct doctor doctors[] = {{.db = db, .name = "ann", .readers = &readers},
+                               {.db = db, .name = "bob", .readers = &readers}};
+    for (size_t i = 0; i < ARRAY_LEN(doctors); i++)
+        assert_int_equal(pthread_create(&doctors[i].thread, NULL, leave, &doctors[i]), 0);
+    for (size_t i = 0; i < ARRAY_LEN(doctors); i++) {
+        pthread_join(doctors[i].thread, NULL);
+        OK(doctors[i].e);
+    }
+    assert_int_equal(number_in(db, "SELECT count(*) FROM doctors WHERE on_call = 1"), 1);
+}
+
 static void readers_do_not_wait_for_a_writer(void **state)
 {
     (void)state;
@@ -399,6 +449,7 @@ int main(void)
         cmocka_unit_test(collisions_run_again),
         cmocka_unit_test(the_ctx_ends_the_attempts),
         cmocka_unit_test(threads_lose_nothing),
+        cmocka_unit_test(write_skew_is_refused),
         cmocka_unit_test(readers_do_not_wait_for_a_writer),
         cmocka_unit_test(who_waits_for_a_writer_has_a_deadline),
     };

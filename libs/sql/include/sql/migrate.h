@@ -9,8 +9,21 @@
  *
  * A migration may hold any number of statements, without parameters, but none that cannot run in a
  * transaction (CREATE INDEX CONCURRENTLY, VACUUM) or ends it (COMMIT). In SQLite, PRAGMA
- * foreign_keys has no effect there: use PRAGMA defer_foreign_keys to rebuild a table. Each should
- * work with the previous release still running (expand first, contract a release later).
+ * foreign_keys has no effect there: use PRAGMA defer_foreign_keys to rebuild a table.
+ *
+ * Old and new side by side. While a release is rolled out, the previous one still serves on the
+ * schema of the new one; the one before that does not. So release N may only expand what N - 1
+ * uses, and contract what no release since N - 1 has used:
+ * - any time: a table, an index, a column that may be NULL or has a DEFAULT, a looser constraint;
+ * - a release later, when the code that needs it has been rolled out: to drop or rename a table or a
+ *   column, NOT NULL without a DEFAULT, a tighter constraint, another type or meaning. A rename is
+ *   three releases: add and write both, read the new one, drop the old one;
+ * - statements name their columns (no SELECT *, no INSERT without a list), so that a column more is
+ *   no surprise. One that PostgreSQL has prepared and that changed all the same is prepared anew; in
+ *   a transaction that is a SQL_SERIALIZATION, and sql_transact() runs it again;
+ * - in PostgreSQL, what rewrites or scans a large table holds everybody up: fill in steps.
+ * A program does not start on a schema that is newer than it (SQL_SCHEMA_NEWER): it cannot know how
+ * much newer. Replicas that run already go on.
  *
  * Threads: any. Both functions take a connection of the pool and block until the ctx ends.
  */
