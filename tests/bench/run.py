@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""./dev bench [footprint|http]: measures the release build and writes docs/benchmarks.md.
+"""./dev bench [footprint|http|gateway]: measures the release build and writes docs/benchmarks.md.
 
 Figures of one run are compared with one another, never with those of another machine: the peer runs
 beside ours, in turn. CPU time is the process's own (utime + stime), so a busy machine disturbs it
@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import statistics
-import subprocess
 import sys
 import time
 from datetime import date
@@ -19,10 +18,12 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build/release"
 os.environ["PLANKTON_BIN"] = str(BUILD / "bin")
 sys.path.insert(0, str(ROOT / "tests/system"))
+import contest  # noqa: E402
+import edge  # noqa: E402
 import harness  # noqa: E402
 
+HTTP_ROUNDS = 21
 PAGE = ROOT / "docs/benchmarks.md"
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def rss_mib(pid):
@@ -33,20 +34,6 @@ def rss_mib(pid):
 def pss_mib(pid):
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return int(re.search(r"Pss:\s+(\d+) kB", rollup).group(1)) / 1024
-
-
-def cpu_seconds(pid):
-    """Of all threads; from the scheduler's nanoseconds where the kernel has them."""
-    total = 0
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        try:
-            total += int((task / "schedstat").read_text().split()[0])
-        except (FileNotFoundError, ProcessLookupError):
-            pass
-    if total:
-        return total / 1e9
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def ready_after_ms(service):
@@ -96,69 +83,31 @@ def footprint():
     return lines
 
 
-def wrk(url, seconds, connections=64):
-    """Requests that were answered; anything but 2xx is a failure of the benchmark."""
-    done = subprocess.run(
-        ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", url],
-        check=True, capture_output=True, text=True).stdout
-    if "Non-2xx" in done or "Socket errors" in done:
-        raise harness.Failure(f"wrk saw failures:\n{done}")
-    return int(re.search(r"(\d+) requests in", done).group(1))
-
-
-class Contestant:
-    """A server on core 0 that answers GET /hello/world; it sleeps while others are measured."""
-
-    def __init__(self, argv):
-        self.address = f"127.0.0.1:{harness.free_port()}"
-        port = self.address.rsplit(":", 1)[1]
-        self.server = harness.Process(argv[0].name, ["taskset", "-c", "0", argv[0], port, *argv[1:]])
-        self.figures = []
-
-    def answers(self):
-        try:
-            return harness.call(self.address, "GET", "/hello/world").status == 200
-        except OSError:
-            return False
-
-    def measure(self, seconds):
-        """CPU time of one request."""
-        before = cpu_seconds(self.server.child.pid)
-        requests = wrk(f"http://{self.address}/hello/world", seconds)
-        return (cpu_seconds(self.server.child.pid) - before) / requests * 1e6
+def hello(name, program, *options):
+    port = harness.free_port()
+    return contest.Contestant(name, port, [BUILD / "libs/http" / program, port, *options],
+                              "/hello/world")
 
 
 def http():
-    bench = BUILD / "libs/http"
-    contestants = {
-        "bare civetweb": Contestant([bench / "bench_civetweb_hello"]),
-        "libs/http, access log off": Contestant([bench / "bench_http_hello"]),
-        "libs/http, access log on": Contestant([bench / "bench_http_hello", "log"]),
-    }
+    contestants = [
+        hello("bare civetweb", "bench_civetweb_hello"),
+        hello("libs/http, access log off", "bench_http_hello"),
+        hello("libs/http, access log on", "bench_http_hello", "log"),
+    ]
     try:
-        for name, contestant in contestants.items():
-            harness.wait_until(f"{name} answers", contestant.answers)
-            contestant.measure(1)  # warm
-        for _ in range(21):
-            for contestant in contestants.values():
-                contestant.figures.append(contestant.measure(1))
-            print("  ".join(f"{name}: {contestant.figures[-1]:.1f} us"
-                            for name, contestant in contestants.items()), flush=True)
+        rows = contest.compare(contestants, HTTP_ROUNDS)
     finally:
-        for contestant in contestants.values():
-            contestant.server.stop()
-    lines = ["A JSON hello handler with a path parameter: CPU time of the server per request, 64 "
-             "kept-alive connections, server and wrk on a core each. Median of 21 rounds of a second "
-             "each, in turn; the ratio is the median of the ratios round by round.", "",
-             "| server | CPU per request | ratio to bare civetweb |", "|---|---|---|"]
-    base = contestants["bare civetweb"].figures
-    for name, contestant in contestants.items():
-        ratio = statistics.median(a / b for a, b in zip(contestant.figures, base))
-        lines.append(f"| {name} | {statistics.median(contestant.figures):.1f} µs | {ratio:.2f} |")
-    return lines
+        for contestant in contestants:
+            contestant.stop()
+    return [f"A JSON hello handler with a path parameter: CPU time of the server per request, "
+            f"{contest.CONNECTIONS} kept-alive connections, server and wrk on a core each. Median "
+            f"of {HTTP_ROUNDS} rounds of a second each, in turn; the ratio is the median of the "
+            "ratios round by round.", "",
+            "| server | CPU per request | ratio to bare civetweb |", "|---|---|---|", *rows]
 
 
-BENCHES = {"footprint": footprint, "http": http}
+BENCHES = {"footprint": footprint, "http": http, "gateway": edge.run}
 
 
 def machine():
