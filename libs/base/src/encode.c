@@ -80,15 +80,14 @@ static void hex_encode_four(char out[static 8], const unsigned char bytes[static
 
 void hex_encode(char *out, const void *bytes, size_t count)
 {
-    const unsigned char *in = bytes;
-    size_t i = 0;
-    for (; count - i >= 4; i += 4)
-        hex_encode_four(out + 2 * i, in + i);
-    for (; i < count; i++) {
-        out[2 * i] = hex_digits[in[i] >> 4];
-        out[2 * i + 1] = hex_digits[in[i] & 0xf];
+    const unsigned char *in = bytes, *end = in + count;
+    for (; end - in >= 4; in += 4, out += 8)
+        hex_encode_four(out, in);
+    for (; in < end; in++) {
+        *out++ = hex_digits[*in >> 4];
+        *out++ = hex_digits[*in & 0xf];
     }
-    out[2 * count] = '\0';
+    *out = '\0';
 }
 
 static int hex_value(char c)
