@@ -1,6 +1,6 @@
 /*
- * For the tests of services: a database of their own, calls to their routes in memory, and a look
- * into the answers. Whatever goes wrong on the way fails the test.
+ * For the tests of services: a database of their own (<test_database.h>), calls to their routes in
+ * memory, and a look into the answers. Whatever goes wrong on the way fails the test.
  *
  *     _cleanup_(reply_deinit) struct reply reply =
  *         CALL(server, GET, "/api/v1/users/me", .token = "user/0190...");
@@ -10,33 +10,10 @@
 #ifndef TESTS_SERVICE_TEST_H
 #define TESTS_SERVICE_TEST_H
 
-#include "check.h"
+#include "test_database.h"
 
 #include <http/test.h>
 #include <model/json.h>
-#include <sql/migrate.h>
-
-/* --- errors --- */
-
-/* Fails the test with the whole chain, if it is an error. */
-void expect_ok(struct err *e);
-/* Frees e, which must be of this kind. */
-void expect_error(struct err *e, const struct err_kind *kind);
-
-/* --- a database --- */
-
-struct test_database {
-    char name[64]; /* its directory or schema */
-    char url[256];
-    struct sql_db *db;
-};
-
-/* A new SQLite file, or a schema of TEST_POSTGRES where the environment has that; migrated. */
-void test_database_open(struct test_database *database, const struct sql_migrations *migrations);
-void test_database_close(struct test_database *database);
-/* One statement without parameters. */
-void test_database_run(struct test_database *database, const char *statement);
-int64_t test_database_number(struct test_database *database, const char *statement);
 
 /* --- tokens --- */
 

@@ -32,7 +32,10 @@ static struct err *init(struct bus *bus, const struct bus_options *options)
     snprintf(bus->reason, sizeof(bus->reason), "not yet connected");
     char id[UUID_TEXT];
     uuid_new(id);
-    snprintf(bus->inbox, sizeof(bus->inbox), "_INBOX.%s", id);
+    /* By name, so that permissions can keep one service from another's replies. */
+    if (snprintf(bus->inbox, sizeof(bus->inbox), "_INBOX.%s.%s", options->name, id) >=
+        (int)sizeof(bus->inbox))
+        return err_new(&BUS_FAILED, "the name is too long: %s", options->name);
     bus->handler_threads = options->handler_threads;
     bus->handler_queue = options->handler_queue;
     bus->metrics = options->metrics;

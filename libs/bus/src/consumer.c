@@ -98,26 +98,24 @@ static void write_config(const struct bus_consumer *consumer, struct buf *out)
 }
 
 /* A stream that was made anew begins at 1 again. */
-static struct err *check_stream(struct bus_consumer *consumer, struct ctx *ctx)
+static struct err *check_stream(struct bus_consumer *consumer, struct ctx *ctx,
+                                struct bus_stream_info *out_info)
 {
-    _cleanup_(json_free) struct json_doc *info = NULL;
-    int64_t code;
-    TRY(bus_js_stream(consumer->bus, ctx, consumer->options.stream, &info, &code));
-    const char *created = json_string(json_get(json_root(info), "created"));
-    if (created && !str_equal(created, consumer->stream_created)) {
+    struct bus_stream_info info;
+    TRY(bus_fetch_stream_info(consumer->bus, ctx, consumer->options.stream, &info));
+    if (!str_equal(info.created, consumer->stream_created)) {
         consumer->next_sequence = 1;
-        str_copy(consumer->stream_created, sizeof(consumer->stream_created), created);
+        str_copy(consumer->stream_created, sizeof(consumer->stream_created), info.created);
     }
+    *out_info = info;
     return NULL;
 }
 
-/* Creates the consumer, or finds it as it was. */
-static struct err *ensure_consumer(struct bus_consumer *consumer, char name[BUS_SUBJECT_TEXT])
+/* Creates the consumer, changes it, or finds it as it should be. */
+static struct err *create_consumer(struct bus_consumer *consumer, struct ctx *ctx,
+                                   struct json_doc **out_doc, char name[BUS_SUBJECT_TEXT])
 {
     const struct bus_consumer_options *options = &consumer->options;
-    _cleanup_(ctx_deinit) struct ctx ctx;
-    ctx_init(&ctx, &consumer->taking, ENSURE_MS);
-    TRY(check_stream(consumer, &ctx));
     char subject[BUS_SUBJECT_TEXT];
     if (options->durable)
         snprintf(subject, sizeof(subject), "CONSUMER.DURABLE.CREATE.%s.%s", options->stream,
@@ -128,12 +126,33 @@ static struct err *ensure_consumer(struct bus_consumer *consumer, char name[BUS_
     write_config(consumer, &body);
     _cleanup_(json_free) struct json_doc *doc = NULL;
     int64_t code;
-    TRY(bus_js_call(consumer->bus, &ctx, subject, &body, &doc, &code));
+    TRY(bus_js_call(consumer->bus, ctx, subject, &body, &doc, &code));
     const char *given = json_string(json_get(json_root(doc), "name"));
     if (!given || !str_copy(name, BUS_SUBJECT_TEXT, given))
         return err_new(&BUS_FAILED, "the server did not name the consumer");
-    if (options->durable)
-        bus_settle_forgotten(consumer, json_root(doc));
+    *out_doc = TAKE(doc);
+    return NULL;
+}
+
+/* The stream is looked at when the consumer is there: if it is made anew after that, the consumer
+ * is gone, and the session ends. */
+static struct err *ensure_consumer(struct bus_consumer *consumer, char name[BUS_SUBJECT_TEXT],
+                                   struct bus_session *out_session)
+{
+    bool is_durable = consumer->options.durable;
+    _cleanup_(ctx_deinit) struct ctx ctx;
+    ctx_init(&ctx, &consumer->taking, ENSURE_MS);
+    if (!is_durable) /* where it begins depends on it */
+        TRY(check_stream(consumer, &ctx, &out_session->stream));
+    _cleanup_(json_free) struct json_doc *doc = NULL;
+    TRY(create_consumer(consumer, &ctx, &doc, name));
+    if (!is_durable)
+        return NULL;
+    TRY(check_stream(consumer, &ctx, &out_session->stream));
+    bus_settle_forgotten(consumer, json_root(doc));
+    int64_t floor = 0;
+    json_i64(json_get(json_get(json_root(doc), "ack_floor"), "stream_seq"), &floor);
+    out_session->acknowledged = (uint64_t)floor;
     return NULL;
 }
 
@@ -216,15 +235,25 @@ static void return_rest(struct bus_consumer *consumer)
     }
 }
 
+static struct err *begin_session(struct session *session)
+{
+    struct bus_consumer *consumer = session->consumer;
+    struct bus_session found = {.ctx = &consumer->taking, .state = consumer->state};
+    TRY(ensure_consumer(consumer, session->name, &found));
+    return consumer->options.begin ? consumer->options.begin(&found) : NULL;
+}
+
 static struct err *run_session(struct bus_consumer *consumer)
 {
     struct session session = {.consumer = consumer};
-    TRY(ensure_consumer(consumer, session.name));
     TRY(chan_new(QUEUE, drop_message, &consumer->inbox));
     atomic_store(&consumer->is_lost, false);
+    /* First of all: when this connection is lost, what was found on it is worth nothing. */
     struct err *e = bus_subscription_add(consumer->bus, &consumer->subscription);
     if (!e) {
-        e = take_all(&session);
+        e = begin_session(&session);
+        if (!e)
+            e = take_all(&session);
         bus_subscription_end(&consumer->subscription, END_MS); /* with what is on its way */
         return_rest(consumer);
     }

@@ -14,7 +14,7 @@
 
 #define BUS_TIMEOUT_MAX_MS 30000
 #define BUS_STREAMS_MAX    8
-#define BUS_INBOX_TEXT     (sizeof("_INBOX.") + UUID_TEXT)
+#define BUS_INBOX_TEXT     128
 #define BUS_SUBJECT_TEXT   256
 
 /* --- subscription.c --- */
@@ -115,9 +115,11 @@ struct bus_outgoing {
     const char *reply; /* NULL: none */
     const void *bytes;
     size_t len;
-    const char *msg_id;  /* NULL: none */
-    const char *error;   /* code; NULL: none */
-    int64_t deadline_ms; /* 0: none */
+    const char *msg_id;               /* NULL: none */
+    const char *error;                /* code; NULL: none */
+    int64_t deadline_ms;              /* 0: none */
+    const struct bus_header *headers; /* further ones */
+    size_t header_count;
 };
 
 static inline void bus_message_free(natsMsg *message)
@@ -163,6 +165,9 @@ struct err *bus_js_call(struct bus *bus, struct ctx *ctx, const char *subject,
 /* The server's description of a stream: its config, created, state. */
 struct err *bus_js_stream(struct bus *bus, struct ctx *ctx, const char *name,
                           struct json_doc **out_doc, int64_t *out_code) MUST_CHECK;
+/* Of that description. */
+struct err *bus_js_stream_info(const struct json_value *description,
+                               struct bus_stream_info *out_info) MUST_CHECK;
 /* Tries the declared streams once; when that fails while connected, again after a pause. */
 void bus_ensure_declared(struct bus *bus);
 

@@ -58,13 +58,24 @@ struct err *bus_js_call(struct bus *bus, struct ctx *ctx, const char *subject,
     return call(bus, ctx, &outgoing, out_doc, out_code);
 }
 
+struct err *bus_publish_message(struct bus *bus, struct ctx *ctx, const struct bus_message *message)
+{
+    const struct bus_outgoing outgoing = {.subject = message->subject,
+                                          .bytes = message->bytes,
+                                          .len = message->len,
+                                          .msg_id = message->msg_id,
+                                          .headers = message->headers,
+                                          .header_count = message->header_count};
+    int64_t code;
+    return call(bus, ctx, &outgoing, NULL, &code);
+}
+
 struct err *bus_publish(struct bus *bus, struct ctx *ctx, const char *subject, const char *msg_id,
                         const void *bytes, size_t len)
 {
-    const struct bus_outgoing outgoing = {
+    const struct bus_message message = {
         .subject = subject, .bytes = bytes, .len = len, .msg_id = msg_id};
-    int64_t code;
-    return call(bus, ctx, &outgoing, NULL, &code);
+    return bus_publish_message(bus, ctx, &message);
 }
 
 /* --- streams --- */
@@ -75,6 +86,34 @@ struct err *bus_js_stream(struct bus *bus, struct ctx *ctx, const char *name,
     char subject[BUS_SUBJECT_TEXT];
     snprintf(subject, sizeof(subject), "STREAM.INFO.%s", name);
     return bus_js_call(bus, ctx, subject, NULL, out_doc, out_code);
+}
+
+struct err *bus_js_stream_info(const struct json_value *description,
+                               struct bus_stream_info *out_info)
+{
+    const struct json_value *state = json_get(description, "state");
+    const char *created = json_string(json_get(description, "created"));
+    int64_t first = -1;
+    int64_t last = -1;
+    json_i64(json_get(state, "first_seq"), &first);
+    json_i64(json_get(state, "last_seq"), &last);
+    struct bus_stream_info info = {0};
+    if (first < 0 || last < 0 || !created || !str_copy(info.created, sizeof(info.created), created))
+        return err_new(&BUS_FAILED, "a stream without time or sequences");
+    info.last_sequence = (uint64_t)last;
+    /* A stream that was always empty has 0 here. */
+    info.first_sequence = first == 0 ? (uint64_t)last + 1 : (uint64_t)first;
+    *out_info = info;
+    return NULL;
+}
+
+struct err *bus_fetch_stream_info(struct bus *bus, struct ctx *ctx, const char *name,
+                                  struct bus_stream_info *out_info)
+{
+    _cleanup_(json_free) struct json_doc *doc = NULL;
+    int64_t code;
+    TRY(bus_js_stream(bus, ctx, name, &doc, &code));
+    return bus_js_stream_info(json_root(doc), out_info);
 }
 
 static int64_t max_age_ns(const struct bus_stream *stream)
@@ -99,16 +138,20 @@ static void write_own_config(const struct bus_stream *stream, struct json_writer
     json_write_i64(w, max_age_ns(stream));
     json_write_name(w, "max_bytes");
     json_write_i64(w, max_bytes(stream));
+    if (stream->is_read_singly) {
+        json_write_name(w, "allow_direct");
+        json_write_bool(w, true);
+    }
 }
 
-static bool is_own_config(const char *name)
+static bool is_own_config(const struct bus_stream *stream, const char *name)
 {
     static const char *const own[] = {"name", "subjects", "max_age", "max_bytes"};
     for (size_t i = 0; i < ARRAY_LEN(own); i++) {
         if (str_equal(own[i], name))
             return true;
     }
-    return false;
+    return stream->is_read_singly && str_equal(name, "allow_direct");
 }
 
 static bool has_own_config(const struct bus_stream *stream, const struct json_value *config)
@@ -117,10 +160,13 @@ static bool has_own_config(const struct bus_stream *stream, const struct json_va
     const char *subject = json_string(json_first(subjects));
     int64_t age = -1;
     int64_t bytes = -1;
+    bool is_direct = false; /* left out when it is not set */
     json_i64(json_get(config, "max_age"), &age);
     json_i64(json_get(config, "max_bytes"), &bytes);
-    return json_count(subjects) == 1 && subject && str_equal(subject, stream->subjects) &&
-           age == max_age_ns(stream) && bytes == max_bytes(stream);
+    json_bool(json_get(config, "allow_direct"), &is_direct);
+    return is_direct >= stream->is_read_singly && json_count(subjects) == 1 && subject &&
+           str_equal(subject, stream->subjects) && age == max_age_ns(stream) &&
+           bytes == max_bytes(stream);
 }
 
 /* present NULL: there is no such stream yet. */
@@ -132,7 +178,7 @@ static struct err *put_stream(struct bus *bus, struct ctx *ctx, const struct bus
     json_begin_object(&w);
     write_own_config(stream, &w);
     json_foreach (member, present) {
-        if (is_own_config(json_name(member)))
+        if (is_own_config(stream, json_name(member)))
             continue;
         json_write_name(&w, json_name(member));
         json_write_value(&w, member);
@@ -170,7 +216,12 @@ struct err *bus_declare_stream(struct bus *bus, const struct bus_stream *stream)
 {
     struct err *e = NULL;
     pthread_mutex_lock(&bus->lock);
-    if (bus->stream_count == BUS_STREAMS_MAX) {
+    bool is_known = false;
+    for (size_t i = 0; i < bus->stream_count; i++)
+        is_known = is_known || bus->streams[i] == stream;
+    if (is_known) {
+        /* its turn comes, or has come */
+    } else if (bus->stream_count == BUS_STREAMS_MAX) {
         e = err_new(&ERR_INTERNAL, "more than %d streams", BUS_STREAMS_MAX);
     } else {
         bus->streams[bus->stream_count++] = stream;
@@ -188,9 +239,16 @@ static struct err *ensure_each(struct bus *bus, struct ctx *ctx)
     size_t count = bus->stream_count;
     bus->streams_are_due = false;
     pthread_mutex_unlock(&bus->lock);
-    for (size_t i = 0; i < count; i++)
-        TRY_WRAP(bus_ensure_stream(bus, ctx, bus->streams[i]), "stream %s", bus->streams[i]->name);
-    return NULL;
+    struct err *first = NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct err *e = err_wrap(bus_ensure_stream(bus, ctx, bus->streams[i]), "stream %s",
+                                 bus->streams[i]->name);
+        if (first)
+            err_free(e);
+        else
+            first = e;
+    }
+    return first;
 }
 
 void bus_ensure_declared(struct bus *bus)

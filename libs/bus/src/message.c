@@ -28,6 +28,8 @@ static natsStatus set_headers(natsMsg *message, const struct bus_outgoing *outgo
         status = set(message, "Nats-Msg-Id", outgoing->msg_id);
     if (status == NATS_OK)
         status = set(message, "Plankton-Error", outgoing->error);
+    for (size_t i = 0; i < outgoing->header_count && status == NATS_OK; i++)
+        status = set(message, outgoing->headers[i].name, outgoing->headers[i].value);
     return status;
 }
 

@@ -159,9 +159,12 @@ static void test_declared_stream_that_is_refused_at_first(void **state)
 static void test_too_many_declared_streams(void **state)
 {
     (void)state;
-    for (int i = 0; i < BUS_STREAMS_MAX; i++)
-        expect_ok(bus_declare_stream(bus, &stream));
-    expect_error(bus_declare_stream(bus, &stream), &ERR_INTERNAL);
+    static struct bus_stream streams[BUS_STREAMS_MAX + 1];
+    for (int i = 0; i <= BUS_STREAMS_MAX; i++)
+        streams[i] = stream;
+    for (int i = 0; i < 2 * BUS_STREAMS_MAX; i++)
+        expect_ok(bus_declare_stream(bus, &streams[i % BUS_STREAMS_MAX]));
+    expect_error(bus_declare_stream(bus, &streams[BUS_STREAMS_MAX]), &ERR_INTERNAL);
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

@@ -127,18 +127,64 @@ struct bus_stream {
     const char *subjects; /* "users.v1.events.>" */
     int64_t max_age_s;    /* 0: kept until max_bytes */
     int64_t max_bytes;    /* 0: 256 MiB; the oldest events make room */
+    bool is_read_singly;  /* for bus_fetch_stored() */
 };
 /* Creates the stream, or updates these properties of it; others, such as its replicas, stay as the
  * operator has set them. */
 struct err *bus_ensure_stream(struct bus *bus, struct ctx *ctx, const struct bus_stream *stream)
     MUST_CHECK;
 /* Has bus_ensure_stream() done on every new connection, until it succeeds, so that a publisher
- * survives a server that comes late or without its data. At most 8; borrowed until bus_close(). */
+ * survives a server that comes late or without its data. At most 8; borrowed until bus_close(). The
+ * same one again has no effect. */
 struct err *bus_declare_stream(struct bus *bus, const struct bus_stream *stream) MUST_CHECK;
 /* Returns when JetStream has stored the event. msg_id (Nats-Msg-Id; NULL: none) makes a repetition
  * within two minutes harmless. No stream has the subject: ERR_UPSTREAM_UNAVAILABLE. */
 struct err *bus_publish(struct bus *bus, struct ctx *ctx, const char *subject, const char *msg_id,
                         const void *bytes, size_t len) MUST_CHECK;
+
+struct bus_header {
+    const char *name, *value; /* no control characters; an empty value is left out */
+};
+struct bus_message {
+    const char *subject;
+    const char *msg_id; /* NULL: none */
+    const void *bytes;
+    size_t len;
+    const struct bus_header *headers;
+    size_t header_count;
+};
+/* bus_publish() with headers. */
+struct err *bus_publish_message(struct bus *bus, struct ctx *ctx, const struct bus_message *message)
+    MUST_CHECK;
+
+struct bus_stream_info {
+    char created[40];        /* when it was made: one that was made anew has another time */
+    uint64_t first_sequence; /* of the oldest event; last_sequence + 1: there is none */
+    uint64_t last_sequence;  /* of the newest event that there ever was; 0: none */
+};
+struct err *bus_fetch_stream_info(struct bus *bus, struct ctx *ctx, const char *name,
+                                  struct bus_stream_info *out_info) MUST_CHECK;
+
+/* A message of a stream that is_read_singly. */
+struct bus_stored {
+    uint64_t sequence;
+    const char *subject;
+    const char *bytes; /* NUL-terminated */
+    size_t len;
+    void *owner;
+};
+/* The first one from this sequence on whose subject matches the filter (with * and >).
+ * ERR_NOT_FOUND: there is none. */
+struct err *bus_fetch_stored(struct bus *bus, struct ctx *ctx, const char *stream,
+                             const char *filter, uint64_t from_sequence,
+                             struct bus_stored *out_stored) MUST_CHECK;
+/* "" when absent. Borrowed from it. */
+const char *bus_stored_header(const struct bus_stored *stored, const char *name);
+void bus_stored_deinit(struct bus_stored *stored);
+DEFINE_CLEANUP_VALUE(struct bus_stored, bus_stored_deinit);
+/* NULL, too, when it is gone already. */
+struct err *bus_delete_stored(struct bus *bus, struct ctx *ctx, const char *stream,
+                              uint64_t sequence) MUST_CHECK;
 
 /* Borrowed until the handler returns. */
 struct bus_event {
@@ -152,6 +198,15 @@ struct bus_event {
     void *state;
 };
 
+/* What a consumer finds on a new connection. */
+struct bus_session {
+    struct bus_stream_info stream;
+    /* Every event up to this one was acknowledged, as far as the server remembers. */
+    uint64_t acknowledged;
+    struct ctx *ctx; /* ends when the consumer is stopped, or the bus drained */
+    void *state;
+};
+
 struct bus_consumer_options {
     const char *stream;
     const char *durable; /* shared by the replicas of a service; NULL: ephemeral, see below */
@@ -161,6 +216,9 @@ struct bus_consumer_options {
     int64_t retry_min_ms; /* before a second delivery; doubles each time; 0: 1 s */
     int64_t retry_max_ms; /* 0: 60 s */
     int max_deliver;      /* 0: 10; see below */
+    /* Called on every connection before the first event, which waits for as long as that takes, on
+     * the thread of the handler. An error has it called again after a pause. NULL: none. */
+    struct err *(*begin)(const struct bus_session *session);
 };
 
 /*
@@ -176,7 +234,8 @@ struct bus_consumer_options {
  * lost the stream and made a new one. Its events are not acknowledged: an error has it go back to
  * the event after the back-off.
  *
- * It starts when the server is there and has the stream, and goes on after any loss. The options'
+ * It starts when the server is there and has the stream, and goes on after any loss. A durable
+ * consumer that is there with other options is changed to these. The options'
  * strings are borrowed until bus_consumer_stop().
  */
 struct bus_consumer;

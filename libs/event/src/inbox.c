@@ -1,0 +1,249 @@
+#include "inbox.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+#include <base/clock.h>
+#include <slog/slog.h>
+#include <slog/trace.h>
+
+#define MAX_DELIVER    10
+#define RETRY_MIN_MS   200
+#define RETRY_MAX_MS   10000
+#define CHECK_MS       1000
+#define PRUNE_EVERY_MS 60000
+#define PRUNE_MS       5000
+
+struct inbox {
+    struct inbox_consumer consumer;
+    struct inbox_options options;
+    struct bus_consumer *bus_consumer;
+    struct metric *events[INBOX_OUTCOMES], *lag_seconds; /* NULL: none */
+    atomic_bool is_known; /* there was a snapshot, now or in a former life */
+
+    /* The consumer's thread's own. */
+    struct ctx *ctx;     /* of the session */
+    struct place place;  /* as it was read or written last: other replicas move it, too */
+    int64_t prune_at_ms; /* monotonic */
+};
+
+/* --- an event --- */
+
+/* The next event is not the one behind our place: another replica was here, the stream has lost
+ * events, or is another one. */
+static struct err *find_place(struct inbox *inbox, const struct bus_event *event)
+{
+    if (event->stream_sequence == inbox->place.last_sequence + 1)
+        return NULL;
+    TRY(inbox_read_place(&inbox->consumer, event->ctx, &inbox->place));
+    if (event->stream_sequence == inbox->place.last_sequence + 1)
+        return NULL;
+    struct bus_stream_info stream;
+    TRY(bus_fetch_stream_info(inbox->options.bus, event->ctx, inbox->options.stream, &stream));
+    return inbox_catch_up(&inbox->consumer, inbox->ctx, &stream, 0, &inbox->place);
+}
+
+static void observe_lag(const struct inbox *inbox, const struct event *event)
+{
+    if (inbox->lag_seconds && event->time_ms > 0)
+        metric_observe(inbox->lag_seconds, (double)(clock_now_ms() - event->time_ms) / 1e3);
+}
+
+static struct err *handle_in_trace(struct inbox *inbox, const struct bus_event *event,
+                                   const struct event *content, enum inbox_outcome *out_outcome)
+{
+    struct place place = inbox->place;
+    place.last_sequence = event->stream_sequence;
+    if (!str_equal(content->type, event->subject))
+        return err_new(&EVENT_MALFORMED, "its type is not its subject");
+    const struct trace *outer = trace_current();
+    struct trace trace;
+    trace_start(&trace, outer ? outer->request_id : NULL, content->traceparent);
+    trace_set_current(&trace);
+    struct err *e = inbox_handle(&inbox->consumer, event->ctx, content, &place, out_outcome);
+    trace_set_current(outer);
+    TRY(e);
+    inbox->place = place;
+    return NULL;
+}
+
+static struct err *take(struct inbox *inbox, const struct bus_event *event,
+                        enum inbox_outcome *out_outcome)
+{
+    TRY(find_place(inbox, event));
+    if (event->stream_sequence <= inbox->place.last_sequence) {
+        *out_outcome = INBOX_REPEATED;
+        return NULL;
+    }
+    _cleanup_(event_deinit) struct event content = {0};
+    TRY(event_read(event->bytes, event->len, &content));
+    TRY(handle_in_trace(inbox, event, &content, out_outcome));
+    if (*out_outcome == INBOX_HANDLED)
+        observe_lag(inbox, &content);
+    return NULL;
+}
+
+static bool is_hopeless(const struct inbox *inbox, const struct bus_event *event,
+                        const struct err *e)
+{
+    if (err_is(e, &EVENT_MALFORMED))
+        return true;
+    return !err_is_retryable(e) && event->deliveries >= (uint64_t)inbox->options.max_deliver;
+}
+
+static struct err *pass_over(struct sql_conn *conn, struct ctx *ctx, void *data)
+{
+    const struct inbox *inbox = data;
+    return inbox_move_place(&inbox->consumer, conn, ctx, &inbox->place);
+}
+
+/* Frees why when it is told of. */
+static struct err *set_aside(struct inbox *inbox, const struct bus_event *event, struct err *why)
+{
+    struct err *e = inbox_bury(&inbox->consumer, event, why);
+    if (e) {
+        err_free(e);
+        return why;
+    }
+    slog_error("event set aside", SLOG_STR("consumer", inbox->consumer.name),
+               SLOG_STR("subject", event->subject), SLOG_STR("event_id", event->msg_id),
+               SLOG_I64("deliveries", (int64_t)event->deliveries), SLOG_ERR(why));
+    err_free(why);
+    inbox->place.last_sequence = event->stream_sequence;
+    return sql_transact(inbox->options.db, event->ctx, pass_over, inbox);
+}
+
+static void prune(struct inbox *inbox, struct ctx *parent)
+{
+    if (clock_mono_ms() < inbox->prune_at_ms)
+        return;
+    _cleanup_(ctx_deinit) struct ctx ctx;
+    ctx_init(&ctx, parent, PRUNE_MS);
+    bool is_done = true;
+    err_free(inbox_prune(&inbox->consumer, &ctx, &is_done)); /* there is a next time */
+    if (is_done)
+        inbox->prune_at_ms = clock_mono_ms() + PRUNE_EVERY_MS;
+}
+
+static struct err *on_event(const struct bus_event *event)
+{
+    struct inbox *inbox = event->state;
+    enum inbox_outcome outcome = INBOX_FAILED;
+    struct err *e = take(inbox, event, &outcome);
+    if (e && is_hopeless(inbox, event, e)) {
+        e = set_aside(inbox, event, e);
+        outcome = e ? INBOX_FAILED : INBOX_DEAD;
+    }
+    if (inbox->events[outcome])
+        metric_add(inbox->events[outcome], 1);
+    if (!e)
+        prune(inbox, event->ctx);
+    return e;
+}
+
+static struct err *on_session(const struct bus_session *session)
+{
+    struct inbox *inbox = session->state;
+    inbox->ctx = session->ctx;
+    TRY(inbox_read_place(&inbox->consumer, session->ctx, &inbox->place));
+    TRY(inbox_catch_up(&inbox->consumer, session->ctx, &session->stream, session->acknowledged,
+                       &inbox->place));
+    atomic_store(&inbox->is_known, true);
+    return NULL;
+}
+
+/* --- start and stop --- */
+
+struct err *inbox_consumer_init(struct inbox_consumer *out_consumer,
+                                const struct inbox_options *options)
+{
+    struct inbox_consumer consumer = {.options = options};
+    int len =
+        snprintf(consumer.name, sizeof(consumer.name), "%s-%s", options->service, options->stream);
+    if (len >= (int)sizeof(consumer.name))
+        return err_new(&ERR_INTERNAL, "the names of service and stream are too long");
+    str_lower(consumer.name);
+    *out_consumer = consumer;
+    return NULL;
+}
+
+static void make_metrics(struct inbox *inbox)
+{
+    static const char *const names[] = {[INBOX_HANDLED] = "handled",
+                                        [INBOX_REPEATED] = "repeated",
+                                        [INBOX_IGNORED] = "ignored",
+                                        [INBOX_FAILED] = "failed",
+                                        [INBOX_DEAD] = "dead"};
+    struct metrics *metrics = inbox->options.metrics;
+    if (!metrics)
+        return;
+    const char *consumer = inbox->consumer.name;
+    for (size_t i = 0; i < INBOX_OUTCOMES; i++)
+        inbox->events[i] =
+            metric_counter(metrics, "inbox_events_total", "Events, by what became of them",
+                           METRIC_LABELS({"consumer", consumer}, {"outcome", names[i]}));
+    inbox->lag_seconds =
+        metric_histogram(metrics, "inbox_lag_seconds", "From an event to its effect",
+                         METRIC_LABELS({"consumer", consumer}), NULL, 0);
+}
+
+static void set_defaults(struct inbox_options *options)
+{
+    if (!options->max_deliver)
+        options->max_deliver = MAX_DELIVER;
+    if (!options->retry_min_ms)
+        options->retry_min_ms = RETRY_MIN_MS;
+    if (!options->retry_max_ms)
+        options->retry_max_ms = RETRY_MAX_MS;
+}
+
+static struct err *consume(struct inbox *inbox)
+{
+    TRY(inbox_consumer_init(&inbox->consumer, &inbox->options));
+    make_metrics(inbox);
+    TRY(bus_declare_stream(inbox->options.bus, &inbox_dead_stream));
+    /* Who fails too often is dealt with here. */
+    const struct bus_consumer_options options = {.stream = inbox->options.stream,
+                                                 .durable = inbox->consumer.name,
+                                                 .filter = inbox->options.filter,
+                                                 .retry_min_ms = inbox->options.retry_min_ms,
+                                                 .retry_max_ms = inbox->options.retry_max_ms,
+                                                 .max_deliver = INT_MAX,
+                                                 .begin = on_session};
+    return bus_consume(inbox->options.bus, &options, on_event, inbox, &inbox->bus_consumer);
+}
+
+struct err *inbox_start(const struct inbox_options *options, struct inbox **out_inbox)
+{
+    _cleanup_(free) struct inbox *inbox = calloc(1, sizeof(*inbox));
+    if (!inbox)
+        return err_oom();
+    inbox->options = *options;
+    set_defaults(&inbox->options);
+    TRY(consume(inbox));
+    *out_inbox = TAKE(inbox);
+    return NULL;
+}
+
+struct err *inbox_check(struct inbox *inbox)
+{
+    if (atomic_load(&inbox->is_known))
+        return NULL;
+    _cleanup_(ctx_deinit) struct ctx ctx;
+    ctx_init(&ctx, NULL, CHECK_MS);
+    struct place place;
+    TRY_WRAP(inbox_read_place(&inbox->consumer, &ctx, &place), "look up what is known");
+    if (!*place.stream_created)
+        return err_new(&ERR_UPSTREAM_UNAVAILABLE, "the events of stream %s are not known yet",
+                       inbox->options.stream);
+    atomic_store(&inbox->is_known, true);
+    return NULL;
+}
+
+void inbox_stop(struct inbox *inbox)
+{
+    if (!inbox)
+        return;
+    bus_consumer_stop(inbox->bus_consumer);
+    free(inbox);
+}

@@ -1,0 +1,129 @@
+/* Dead letters: events that could not be handled, kept for a person to look at and replay. */
+#include "inbox.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define STREAM       "DEAD"
+#define PREFIX       "dead."
+#define SUBJECT_TEXT 256
+
+/* As long as there is room: the oldest make way. */
+const struct bus_stream inbox_dead_stream = {
+    .name = STREAM, .subjects = PREFIX ">", .is_read_singly = true};
+
+struct err *inbox_bury(const struct inbox_consumer *consumer, const struct bus_event *event,
+                       const struct err *why)
+{
+    char subject[SUBJECT_TEXT];
+    char msg_id[SUBJECT_TEXT];
+    char sequence[24];
+    char deliveries[24];
+    char detail[ERR_LINE];
+    if (snprintf(subject, sizeof(subject), PREFIX "%s.%s", consumer->options->service,
+                 event->subject) >= (int)sizeof(subject))
+        return err_new(&ERR_INTERNAL, "the subject %s is too long", event->subject);
+    snprintf(sequence, sizeof(sequence), "%" PRIu64, event->stream_sequence);
+    snprintf(deliveries, sizeof(deliveries), "%" PRIu64, event->deliveries);
+    /* Twice when it is set aside twice, as after a crash in between, is once. */
+    snprintf(msg_id, sizeof(msg_id), "%s:%s", consumer->name,
+             *event->msg_id ? event->msg_id : sequence);
+    err_format(why, detail, sizeof(detail));
+    const struct bus_header headers[] = {
+        {"Plankton-Error", err_kind(why)->slug},
+        {"Plankton-Error-Detail", detail},
+        {"Plankton-Deliveries", deliveries},
+        {"Plankton-Consumer", consumer->name},
+    };
+    const struct bus_message message = {.subject = subject,
+                                        .msg_id = msg_id,
+                                        .bytes = event->bytes,
+                                        .len = event->len,
+                                        .headers = headers,
+                                        .header_count = ARRAY_LEN(headers)};
+    return bus_publish_message(consumer->options->bus, event->ctx, &message);
+}
+
+/* --- replay --- */
+
+struct replay {
+    struct inbox_consumer consumer;
+    struct ctx *ctx;
+    const char *id; /* NULL: all */
+    bool is_list_only;
+    void (*on_letter)(const struct inbox_letter *letter, const struct err *e, void *data);
+    void *data;
+    size_t found;
+};
+
+static struct err *handle_letter(const struct replay *replay, const struct event *event,
+                                 const struct bus_stored *stored)
+{
+    enum inbox_outcome outcome = INBOX_FAILED;
+    TRY(inbox_handle(&replay->consumer, replay->ctx, event, NULL, &outcome));
+    if (outcome == INBOX_IGNORED)
+        return err_new(&EVENT_MALFORMED, "nothing handles events of type %s", event->type);
+    return bus_delete_stored(replay->consumer.options->bus, replay->ctx, STREAM, stored->sequence);
+}
+
+static void take_letter(struct replay *replay, const struct bus_stored *stored)
+{
+    if (!str_equal(bus_stored_header(stored, "Plankton-Consumer"), replay->consumer.name))
+        return;
+    _cleanup_(event_deinit) struct event event = {0};
+    struct err *e = event_read(stored->bytes, stored->len, &event);
+    const char *id = e ? "" : event.id;
+    const char *words =
+        stored->subject + strlen(PREFIX) + strlen(replay->consumer.options->service);
+    struct inbox_letter letter = {.id = id,
+                                  .type = e ? words + 1 : event.type,
+                                  .error = bus_stored_header(stored, "Plankton-Error"),
+                                  .detail = bus_stored_header(stored, "Plankton-Error-Detail")};
+    parse_i64(bus_stored_header(stored, "Plankton-Deliveries"), 0, INT64_MAX, &letter.deliveries);
+    if (!replay->id || str_equal(replay->id, id)) {
+        replay->found++;
+        if (!e && !replay->is_list_only)
+            e = handle_letter(replay, &event, stored);
+        if (replay->on_letter)
+            replay->on_letter(&letter, replay->is_list_only ? NULL : e, replay->data);
+    }
+    err_free(e);
+}
+
+static struct err *take_letters(struct replay *replay)
+{
+    const struct inbox_options *options = replay->consumer.options;
+    char filter[SUBJECT_TEXT];
+    snprintf(filter, sizeof(filter), PREFIX "%s.>", options->service);
+    for (uint64_t sequence = 1;;) {
+        TRY(ctx_check(replay->ctx));
+        _cleanup_(bus_stored_deinit) struct bus_stored stored = {0};
+        struct err *e =
+            bus_fetch_stored(options->bus, replay->ctx, STREAM, filter, sequence, &stored);
+        if (err_is(e, &ERR_NOT_FOUND)) {
+            err_free(e);
+            return NULL;
+        }
+        TRY(e);
+        take_letter(replay, &stored);
+        sequence = stored.sequence + 1;
+    }
+}
+
+struct err *inbox_replay(const struct inbox_options *options, struct ctx *ctx, const char *id,
+                         bool is_list_only,
+                         void (*on_letter)(const struct inbox_letter *letter, const struct err *e,
+                                           void *data),
+                         void *data)
+{
+    struct replay replay = {
+        .ctx = ctx, .id = id, .is_list_only = is_list_only, .on_letter = on_letter, .data = data};
+    TRY(inbox_consumer_init(&replay.consumer, options));
+    TRY(bus_wait(options->bus, ctx));
+    TRY(bus_ensure_stream(options->bus, ctx, &inbox_dead_stream));
+    TRY(take_letters(&replay));
+    if (id && replay.found == 0)
+        return err_new(&ERR_NOT_FOUND, "there is no dead letter with the event id %s", id);
+    return NULL;
+}

@@ -1,0 +1,269 @@
+/*
+ * The line: the oldest rows are read, published one after the other, and deleted.
+ *
+ * In PostgreSQL one replica at a time does that, the one that has locked the row of outbox_line; the
+ * transaction is READ COMMITTED, since a serializable one that reads the table would make writers
+ * fail. SQLite has one writer at a time, who must not wait for the network: there the rows are read
+ * and deleted without a lock in between, and two processes on one file may publish an event twice,
+ * with the same Nats-Msg-Id.
+ *
+ * In PostgreSQL the order of seq is not that of the commits: a row may come into sight after a
+ * later one was published. Two events of the same thing are not concerned, as the second
+ * transaction waited for the row lock of the first; and exactly the rows that were published are
+ * deleted.
+ */
+#include "outbox.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include <base/clock.h>
+#include <base/crash.h>
+#include <slog/slog.h>
+
+#define COUNT_EVERY_MS  1000
+#define STATEMENT_MS    5000
+#define BATCH_MS        30000
+#define PUBLISH_MS      5000
+#define BATCH_ROWS      100
+#define BATCH_BYTES     ((size_t)1024 * 1024) /* reached by the last row */
+#define BATCH_ARENA_MAX ((size_t)32 * 1024 * 1024)
+#define BATCH_ROWS_TEXT "100"
+
+void outbox_show_pending(struct outbox *outbox)
+{
+    if (outbox->pending_gauge)
+        metric_set(outbox->pending_gauge, atomic_load(&outbox->pending));
+}
+
+/* --- counting --- */
+
+static struct err *count_rows(struct outbox *outbox, struct ctx *ctx)
+{
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(outbox->db, ctx, &conn));
+    int64_t oldest_ms = 0;
+    struct err *e =
+        sql_fetch_i64(conn, ctx, &oldest_ms, "SELECT created_at FROM outbox ORDER BY seq LIMIT 1");
+    int64_t count = 0;
+    if (err_is(e, &SQL_NO_ROWS))
+        err_free(TAKE(e));
+    else if (!e) /* with an end, in case nobody publishes for long */
+        e = sql_fetch_i64(conn, ctx, &count,
+                          "SELECT count(*) FROM (SELECT seq FROM outbox LIMIT $1) AS waiting",
+                          SQL_I64(outbox->max_pending));
+    TRY(e);
+    atomic_store(&outbox->pending, count);
+    outbox_show_pending(outbox);
+    int64_t age_ms = count > 0 ? clock_now_ms() - oldest_ms : 0;
+    if (outbox->oldest_seconds)
+        metric_set(outbox->oldest_seconds, MAX(age_ms, 0) / 1000);
+    return NULL;
+}
+
+static struct err *count_now_and_then(struct outbox *outbox)
+{
+    int64_t now_ms = clock_mono_ms();
+    if (outbox->counted_ms != INT64_MIN && now_ms - outbox->counted_ms < COUNT_EVERY_MS)
+        return NULL;
+    _cleanup_(ctx_deinit) struct ctx ctx;
+    ctx_init(&ctx, &outbox->ctx, STATEMENT_MS);
+    TRY(count_rows(outbox, &ctx));
+    outbox->counted_ms = now_ms;
+    return NULL;
+}
+
+/* --- a batch --- */
+
+struct row {
+    int64_t seq;
+    char id[UUID_TEXT];
+    const char *type, *body;
+};
+
+static const struct field row_fields[] = {
+    FIELD(struct row, seq, INT),
+    FIELD(struct row, id, UUID),
+    FIELD(struct row, type, STRING),
+    FIELD(struct row, body, STRING),
+};
+static const struct model row_model = MODEL(struct row, row_fields, "A row of the outbox");
+
+struct batch {
+    struct outbox *outbox;
+    struct ctx *ctx;
+    struct arena arena;
+    struct row rows[BATCH_ROWS];
+    size_t count;
+    size_t published;
+};
+
+static struct err *read_rows(struct batch *batch, struct sql_conn *conn)
+{
+    _cleanup_(sql_rows_close) struct sql_rows *rows = NULL;
+    TRY(sql_query(conn, batch->ctx, &rows,
+                  "SELECT seq, id, type, body FROM outbox ORDER BY seq LIMIT " BATCH_ROWS_TEXT));
+    bool has_row = true;
+    while (batch->count < BATCH_ROWS && batch->arena.used < BATCH_BYTES) {
+        TRY(sql_rows_next(rows, &has_row));
+        if (!has_row)
+            break;
+        TRY(sql_rows_scan(rows, &row_model, &batch->arena, &batch->rows[batch->count]));
+        batch->count++;
+    }
+    return NULL;
+}
+
+static struct err *publish_rows(struct batch *batch)
+{
+    for (; batch->published < batch->count; batch->published++) {
+        const struct row *row = &batch->rows[batch->published];
+        _cleanup_(ctx_deinit) struct ctx ctx;
+        ctx_init(&ctx, batch->ctx, PUBLISH_MS);
+        TRY_WRAP(
+            bus_publish(batch->outbox->bus, &ctx, row->type, row->id, row->body, strlen(row->body)),
+            "publish event %s", row->id);
+    }
+    return NULL;
+}
+
+/* Those that were published, as one parameter. */
+static struct err *delete_rows(struct batch *batch, struct sql_conn *conn, struct ctx *ctx)
+{
+    bool is_postgres = sql_conn_dialect(conn) == SQL_POSTGRES;
+    _cleanup_(buf_deinit) struct buf list = BUF_INIT(BATCH_ROWS * 24);
+    for (size_t i = 0; i < batch->published; i++)
+        buf_printf(&list, "%s%" PRId64, i > 0 ? "," : is_postgres ? "{" : "[", batch->rows[i].seq);
+    buf_append_char(&list, is_postgres ? '}' : ']');
+    if (buf_status(&list) != BUF_OK)
+        return err_oom();
+    return sql_exec(conn, ctx,
+                    is_postgres
+                        ? "DELETE FROM outbox WHERE seq = ANY (CAST($1 AS BIGINT[]))"
+                        : "DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each($1))",
+                    NULL, SQL_TEXTN(list.data, list.len));
+}
+
+static struct err *note_published(struct batch *batch)
+{
+    struct outbox *outbox = batch->outbox;
+    int64_t count = (int64_t)batch->published;
+    atomic_fetch_sub(&outbox->pending, MIN(count, atomic_load(&outbox->pending)));
+    outbox_show_pending(outbox);
+    if (outbox->published)
+        metric_add(outbox->published, count);
+    CRASH_POINT("outbox.deleted");
+    return NULL;
+}
+
+/* The first error; the other one is freed. */
+static struct err *first_of(struct err *first, struct err *second)
+{
+    if (!first)
+        return second;
+    err_free(second);
+    return first;
+}
+
+/* What was published is to be forgotten, even if the time of the batch is over. */
+static struct err *finish_rows(struct batch *batch, struct sql_conn *conn, bool is_in_transaction)
+{
+    if (batch->published == 0)
+        return NULL;
+    CRASH_POINT("outbox.published");
+    _cleanup_(ctx_deinit) struct ctx ctx;
+    ctx_init(&ctx, NULL, STATEMENT_MS);
+    TRY(delete_rows(batch, conn, &ctx));
+    if (is_in_transaction)
+        TRY(sql_commit(conn, &ctx));
+    return note_published(batch);
+}
+
+static struct err *publish_in_line(struct batch *batch, bool *out_has_line)
+{
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(batch->outbox->db, batch->ctx, &conn));
+    TRY(sql_begin_read_committed(conn, batch->ctx));
+    int64_t line = 0;
+    struct err *e = sql_fetch_i64(conn, batch->ctx, &line,
+                                  "SELECT id FROM outbox_line WHERE id = 1 FOR UPDATE SKIP LOCKED");
+    if (err_is(e, &SQL_NO_ROWS)) {
+        err_free(e);
+        *out_has_line = false;
+        return NULL;
+    }
+    TRY(e);
+    TRY(read_rows(batch, conn));
+    e = publish_rows(batch);
+    return first_of(e, finish_rows(batch, conn, true));
+}
+
+static struct err *publish_without_lock(struct batch *batch)
+{
+    struct sql_db *db = batch->outbox->db;
+    struct sql_conn *reader = NULL;
+    TRY(sql_acquire(db, batch->ctx, &reader));
+    struct err *e = read_rows(batch, reader);
+    sql_release(reader);
+    TRY(e);
+    e = publish_rows(batch);
+    if (batch->published == 0)
+        return e;
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    e = first_of(e, sql_acquire(db, NULL, &conn));
+    return conn ? first_of(e, finish_rows(batch, conn, false)) : e;
+}
+
+static struct err *publish_batch(struct outbox *outbox, enum outbox_progress *out_progress)
+{
+    _cleanup_(ctx_deinit) struct ctx ctx;
+    ctx_init(&ctx, &outbox->ctx, BATCH_MS);
+    _cleanup_(free) struct batch *batch = calloc(1, sizeof(*batch));
+    if (!batch)
+        return err_oom();
+    batch->outbox = outbox;
+    batch->ctx = &ctx;
+    batch->arena = ARENA_INIT(BATCH_ARENA_MAX);
+    bool has_line = true;
+    struct err *e = sql_dialect(outbox->db) == SQL_POSTGRES ? publish_in_line(batch, &has_line)
+                                                            : publish_without_lock(batch);
+    if (!has_line)
+        *out_progress = OUTBOX_STUCK;
+    else
+        *out_progress = batch->count > 0 ? OUTBOX_MORE : OUTBOX_EMPTY;
+    arena_deinit(&batch->arena);
+    return e;
+}
+
+/* --- an attempt --- */
+
+/* Takes e. */
+static enum outbox_progress fail(struct outbox *outbox, struct err *e)
+{
+    if (outbox->failures)
+        metric_add(outbox->failures, 1);
+    if (!outbox->is_failing && !ctx_is_done(&outbox->ctx))
+        slog_warn("events wait to be published", SLOG_ERR(e));
+    outbox->is_failing = true;
+    err_free(e);
+    return OUTBOX_STUCK;
+}
+
+enum outbox_progress outbox_publish(struct outbox *outbox, bool is_signalled)
+{
+    struct err *e = count_now_and_then(outbox);
+    if (e)
+        return fail(outbox, e);
+    if (!is_signalled && atomic_load(&outbox->pending) == 0)
+        return OUTBOX_EMPTY;
+    if (!bus_is_connected(outbox->bus))
+        return OUTBOX_STUCK;
+    enum outbox_progress progress = OUTBOX_EMPTY;
+    e = publish_batch(outbox, &progress);
+    if (e)
+        return fail(outbox, e);
+    if (outbox->is_failing && progress == OUTBOX_MORE)
+        slog_info("events are published again");
+    outbox->is_failing = outbox->is_failing && progress != OUTBOX_MORE;
+    return progress;
+}
