@@ -1,6 +1,7 @@
 #include "service.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <sodium.h>
 
@@ -15,7 +16,7 @@ extern const struct sql_migrations auth_migrations;
 
 static const struct route routes[] = {
     {POST, "/api/v1/auth/register", register_user, .summary = "Register", .in = &registration_model,
-     .out = &user_model, .status = 201, .allow = ANYONE,
+     .out = &user_model, .status = 201, .allow = ANYONE, .idempotent = true,
      .fails = KINDS(&DIRECTORY_EMAIL_TAKEN, &WEAK_PASSWORD, &ERR_OVERLOADED)},
     {POST, "/api/v1/auth/login", login, .summary = "Sign in", .in = &login_model,
      .out = &tokens_model, .allow = ANYONE,
@@ -45,14 +46,20 @@ static struct err *check(const struct app_settings *settings, const void *own_se
     return NULL;
 }
 
+/* For another purpose than encryption. */
+static void derive_key(const struct auth_settings *settings, const char *purpose,
+                       unsigned char out_key[static AUTH_KEY_BYTES])
+{
+    unsigned char kek[AUTH_KEY_BYTES];
+    auth_decode_key(settings, kek);
+    crypto_auth_hmacsha256(out_key, (const unsigned char *)purpose, strlen(purpose), kek);
+    secret_wipe(kek, sizeof(kek));
+}
+
 static struct err *begin(struct app_runtime *runtime, struct service *service)
 {
     TRY(passwords_new(service->settings, runtime->metrics, &service->passwords));
-    unsigned char kek[AUTH_KEY_BYTES];
-    auth_decode_key(service->settings, kek);
-    static const unsigned char purpose[] = "plankton refresh token";
-    crypto_auth_hmacsha256(service->refresh_key, purpose, sizeof(purpose) - 1, kek);
-    secret_wipe(kek, sizeof(kek));
+    derive_key(service->settings, "plankton refresh token", service->refresh_key);
     TRY(keys_load(service->db, runtime->ctx, service->settings, &service->keys));
     TRY(group_new(&service->ctx, 2, &service->background));
     TRY(group_go(service->background, settle_pending, service));
@@ -126,6 +133,11 @@ static struct http_authenticator authenticator(struct app_runtime *runtime)
     return (struct http_authenticator){.check = check_token, .data = runtime->state};
 }
 
+static void idempotency_secret(struct app_runtime *runtime, unsigned char out_secret[static 32])
+{
+    derive_key(runtime->own_settings, "plankton idempotency key", out_secret);
+}
+
 const struct app auth_app = {
     .name = "auth",
     .listen_addr = "127.0.0.1:8082",
@@ -143,4 +155,5 @@ const struct app auth_app = {
     .stop = stop,
     .ready = ready,
     .authenticator = authenticator,
+    .idempotency_secret = idempotency_secret,
 };

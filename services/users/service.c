@@ -17,7 +17,7 @@ static const struct route routes[] = {
     {GET, "/api/v1/users", list_users, .summary = "List users", .query = &user_query_model,
      .out = &user_model, .list = true, .allow = ADMIN, .fails = KINDS(&ACCOUNT_SUSPENDED)},
     {POST, "/api/v1/users", invite_user, .summary = "Invite a user", .in = &new_user_model,
-     .out = &user_model, .status = 201, .allow = ADMIN,
+     .out = &user_model, .status = 201, .allow = ADMIN, .idempotent = true,
      .fails = KINDS(&EMAIL_TAKEN, &ACCOUNT_SUSPENDED)},
     {GET, "/api/v1/users/{id}", read_user, .summary = "Read one user", .out = &user_model,
      .allow = SELF_OR_ADMIN, .fails = KINDS(&USER_NOT_FOUND, &ACCOUNT_SUSPENDED)},

@@ -29,7 +29,7 @@ const struct http_authenticator TEST_AUTHENTICATOR = {.check = check_token};
 
 /* --- calls --- */
 
-#define HEADERS_MAX 4
+#define HEADERS_MAX 5
 
 static void check_problem(const struct call *call, const struct reply *reply)
 {
@@ -55,6 +55,8 @@ struct reply test_call(struct http_server *server, const struct call *call)
         headers[count++] = (struct http_header_pair){"If-Match", call->if_match};
     if (call->if_none_match)
         headers[count++] = (struct http_header_pair){"If-None-Match", call->if_none_match};
+    if (call->idempotency_key)
+        headers[count++] = (struct http_header_pair){"Idempotency-Key", call->idempotency_key};
     struct reply reply = {0};
     expect_ok(
         http_test_call(server, call->method, call->target, headers, call->body, &reply.answer));

@@ -27,7 +27,7 @@ struct call {
     const char *target;
     const char *token; /* NULL: none */
     const char *body;
-    const char *if_match, *if_none_match;
+    const char *if_match, *if_none_match, *idempotency_key;
 };
 
 struct reply {

@@ -101,11 +101,13 @@ static struct err *refuse(void *data, const char *token, size_t len,
 int app_openapi(struct process *process)
 {
     const struct http_authenticator authenticator = {.check = refuse};
+    const struct http_idempotency idempotency = {0};
     const struct http_server_options options = {
         .name = process->app->name,
         .version = app_version(),
         .tables = (const struct route_table[]){process->app->routes, {0}},
         .authenticator = &authenticator,
+        .idempotency = &idempotency,
     };
     struct http_server *server = NULL;
     struct err *e = http_server_start(&options, &server);

@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include <app/idempotency.h>
+
 #include "settings.h"
 
 enum {
@@ -31,7 +33,8 @@ struct process {
     struct http_server *server;   /* NULL: not yet, or the app listens itself */
     struct route_table tables[2]; /* what the server serves, and whom it asks */
     struct http_authenticator authenticator;
-    bool is_started; /* start() has made what stop() frees */
+    struct app_idempotency idempotency; /* with a database */
+    bool is_started;                    /* start() has made what stop() frees */
     _Atomic enum phase phase;
     pthread_mutex_t lock;  /* of what follows */
     char waiting_for[512]; /* why it is still starting; "" when nothing is in the way */

@@ -26,6 +26,15 @@ static struct err *start_service(struct process *process)
     return NULL;
 }
 
+static const struct http_idempotency *open_idempotency(struct process *process)
+{
+    struct app_idempotency *keys = &process->idempotency;
+    app_idempotency_init(keys, process->runtime.db);
+    if (process->app->idempotency_secret)
+        process->app->idempotency_secret(&process->runtime, keys->store.secret);
+    return &keys->store;
+}
+
 static struct err *start_listener(struct process *process)
 {
     const struct app *app = process->app;
@@ -46,6 +55,7 @@ static struct err *start_listener(struct process *process)
     options.access_log = process->settings.shared.access_log;
     options.metrics = runtime->metrics;
     options.authenticator = authenticator->check ? authenticator : NULL;
+    options.idempotency = runtime->db ? open_idempotency(process) : NULL;
     return err_wrap(http_server_start(&options, &process->server), "listen at LISTEN_ADDR=%s",
                     options.address);
 }

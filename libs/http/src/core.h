@@ -27,6 +27,7 @@ struct http_server {
     struct measure unmatched[HTTP_METHOD_COUNT]; /* by method; [0]: one that we do not have */
     struct metric *in_flight;                    /* NULL: not measured */
     struct rate_table *rates;                    /* NULL: no limit */
+    atomic_int waiting_for_keys;                 /* requests, for the answer to another one */
     struct civet *civet;                         /* NULL: no socket */
 };
 

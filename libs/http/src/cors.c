@@ -9,7 +9,8 @@
 #define ALLOWED_HEADERS                                                                            \
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id, "        \
     "traceparent"
-#define EXPOSED_HEADERS "ETag, Location, Retry-After, WWW-Authenticate, X-Request-Id"
+#define EXPOSED_HEADERS                                                                            \
+    "ETag, Idempotency-Replayed, Location, Retry-After, WWW-Authenticate, X-Request-Id"
 
 /* The value of Access-Control-Allow-Origin; NULL when the origin is not allowed. */
 static const char *allowed_origin(const struct http_cors *cors, const char *origin)

@@ -49,6 +49,7 @@ enum known_header {
     KNOWN_ORIGIN,
     KNOWN_X_REQUEST_ID,
     KNOWN_TRACEPARENT,
+    KNOWN_IDEMPOTENCY_KEY,
     KNOWN_COUNT
 };
 

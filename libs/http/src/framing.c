@@ -25,6 +25,7 @@ static const struct {
     [KNOWN_ORIGIN] = KNOWN("Origin", true),
     [KNOWN_X_REQUEST_ID] = KNOWN("X-Request-Id", false),
     [KNOWN_TRACEPARENT] = KNOWN("traceparent", false),
+    [KNOWN_IDEMPOTENCY_KEY] = KNOWN("Idempotency-Key", true),
 #undef KNOWN
 };
 

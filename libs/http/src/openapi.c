@@ -116,10 +116,15 @@ static void write_query_parameter(struct document *doc, const struct field *fiel
     json_end_object(&doc->w);
 }
 
+static const char key_parameter[] =
+    "{\"name\":\"Idempotency-Key\",\"in\":\"header\",\"description\":\"For 24 hours the same "
+    "request with the same key gets the first answer again\",\"schema\":{\"type\":\"string\","
+    "\"minLength\":1,\"maxLength\":255}}";
+
 static void write_parameters(struct document *doc, const struct route *route)
 {
     const char *param = strchr(route->path, '{');
-    if (!param && !route->query)
+    if (!param && !route->query && !route->idempotent)
         return;
     json_write_name(&doc->w, "parameters");
     json_begin_array(&doc->w);
@@ -127,6 +132,8 @@ static void write_parameters(struct document *doc, const struct route *route)
         write_path_parameter(doc, param + 1, strcspn(param + 1, ".}"));
     for (size_t i = 0; route->query && i < route->query->count; i++)
         write_query_parameter(doc, &route->query->fields[i]);
+    if (route->idempotent)
+        json_write_raw(&doc->w, key_parameter, strlen(key_parameter));
     json_end_array(&doc->w);
 }
 
@@ -229,6 +236,10 @@ static void collect_kinds(const struct document *doc, const struct route *route,
     }
     if (route->in || route->query)
         add_kind(kinds, &ERR_INVALID_REQUEST);
+    if (route->idempotent) {
+        add_kind(kinds, &ERR_IDEMPOTENCY_IN_PROGRESS);
+        add_kind(kinds, &ERR_IDEMPOTENCY_KEY_REUSED);
+    }
     if (route->allow != ANYONE)
         add_kind(kinds, &ERR_UNAUTHENTICATED);
     if (route->allow == SELF_OR_ADMIN || route->allow == ADMIN)

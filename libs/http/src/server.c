@@ -78,6 +78,10 @@ static const char *wrong_with(const struct http_server_options *options, const s
         return "its .status is not one of success";
     if (route->list && !route->out)
         return "a .list needs .out";
+    if (route->idempotent && route->method != POST && route->method != PATCH)
+        return "its method is .idempotent as it is";
+    if (route->idempotent && !options->idempotency)
+        return "it needs a place for the answers to an Idempotency-Key";
     return NULL;
 }
 

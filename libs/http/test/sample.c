@@ -153,7 +153,7 @@ static const struct route routes[] = {
     {GET, "/items", list_items, .summary = "List items", .query = &item_query_model,
      .out = &item_model, .list = true, .allow = ANYONE},
     {POST, "/items", create_item, .summary = "Create an item", .in = &item_model,
-     .out = &item_model, .status = 201, .allow = ANYONE},
+     .out = &item_model, .status = 201, .allow = ANYONE, .idempotent = true},
     {GET, "/items/{id}", read_item, .summary = "Read an item", .out = &item_model, .allow = ANYONE,
      .fails = KINDS(&ITEM_NOT_FOUND)},
     {PATCH, "/items/{id}", patch_item, .summary = "Change an item", .in = &item_model,
@@ -195,6 +195,9 @@ static struct err *check(void *data, const char *token, size_t len, struct http_
 
 const struct http_authenticator sample_authenticator = {.check = check};
 
+/* For tests that send no Idempotency-Key. */
+static const struct http_idempotency no_keys;
+
 struct http_server_options sample_options(void)
 {
     return (struct http_server_options){
@@ -202,5 +205,6 @@ struct http_server_options sample_options(void)
         .version = "1.2.3",
         .tables = sample_tables,
         .authenticator = &sample_authenticator,
+        .idempotency = &no_keys,
     };
 }

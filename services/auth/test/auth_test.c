@@ -72,12 +72,15 @@ struct err *replica_try_start(struct replica *replica, struct test_database *dat
     }
     replica->tables[0] = auth_app.routes;
     replica->authenticator = auth_app.authenticator(runtime);
+    app_idempotency_init(&replica->keys, runtime->db);
+    auth_app.idempotency_secret(runtime, replica->keys.store.secret);
     const struct http_server_options options = {
         .name = "auth",
         .version = "test",
         .tables = replica->tables,
         .state = runtime->state,
         .authenticator = &replica->authenticator,
+        .idempotency = &replica->keys.store,
         .timeout_ms = 30000, /* sanitizers are slow */
     };
     expect_ok(http_server_start(&options, &replica->server));

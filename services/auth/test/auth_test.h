@@ -6,6 +6,8 @@
 #include "nats_server.h"
 #include "service_test.h"
 
+#include <app/idempotency.h>
+
 #include "service.h"
 
 #define REGISTER "/api/v1/auth/register"
@@ -35,6 +37,7 @@ struct replica {
     struct ctx ctx;
     struct route_table tables[2];
     struct http_authenticator authenticator;
+    struct app_idempotency keys;
     struct http_server *server;
 };
 

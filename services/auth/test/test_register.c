@@ -73,6 +73,51 @@ static void test_refused(void **state)
     assert_int_equal(test_database_number(&fixture->database, "SELECT count(*) FROM accounts"), 0);
 }
 
+/* A retry after a lost answer gets it, and nothing that the password could be told from is kept. */
+static void test_retried(void **state)
+{
+    struct fixture *fixture = *state;
+    struct http_server *server = fixture->auth.server;
+    _cleanup_(reply_deinit) struct reply first =
+        CALL(server, POST, REGISTER, .body = ANN, .idempotency_key = "k");
+    check_reply("first", &first, 201, "");
+    _cleanup_(reply_deinit) struct reply again =
+        CALL(server, POST, REGISTER, .body = ANN, .idempotency_key = "k");
+    check_reply("again", &again, 201, "");
+    assert_string_equal(again.answer.body, first.answer.body);
+    assert_string_equal(reply_header(&again, "Idempotency-Replayed"), "true");
+    assert_string_equal(reply_header(&again, "Location"), reply_header(&first, "Location"));
+    /* Who knows the key, but not the password. */
+    _cleanup_(reply_deinit) struct reply guessed =
+        CALL(server, POST, REGISTER, .idempotency_key = "k",
+             .body = "{\"email\":\"Ann@example.com\",\"password\":\"guess guess guess\","
+                     "\"name\":\"Ann\"}");
+    check_reply("guessed", &guessed, 422, "idempotency_key_reused");
+    assert_null(strstr(guessed.answer.body, reply_text(&first, "id")));
+    assert_int_equal(fake_directory_count(&directory, "ann@example.com"), 1);
+    assert_int_equal(test_database_number(&fixture->database, "SELECT count(*) FROM accounts"), 1);
+    assert_int_equal(test_database_number(&fixture->database,
+                                          "SELECT count(*) FROM idempotency_keys"
+                                          " WHERE body LIKE '%correct%'"),
+                     0);
+    const unsigned char none[32] = {0};
+    assert_memory_not_equal(fixture->auth.keys.store.secret, none, sizeof(none));
+}
+
+/* A directory that is away is no answer to keep. */
+static void test_retried_after_failure(void **state)
+{
+    struct fixture *fixture = *state;
+    directory.fault = (struct fault){"create", &ERR_UPSTREAM_UNAVAILABLE, 1, false};
+    _cleanup_(reply_deinit) struct reply failed =
+        CALL(fixture->auth.server, POST, REGISTER, .body = ANN, .idempotency_key = "k");
+    check_reply("away", &failed, 503, "upstream_unavailable");
+    _cleanup_(reply_deinit) struct reply again =
+        CALL(fixture->auth.server, POST, REGISTER, .body = ANN, .idempotency_key = "k");
+    check_reply("back", &again, 201, "");
+    assert_null(reply_header(&again, "Idempotency-Replayed"));
+}
+
 static void test_taken(void **state)
 {
     struct fixture *fixture = *state;
@@ -320,6 +365,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_register),
         TEST(test_refused),
+        TEST(test_retried),
+        TEST(test_retried_after_failure),
         TEST(test_taken),
         TEST(test_crash_points),
         TEST(test_overtaken),

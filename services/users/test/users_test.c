@@ -35,6 +35,7 @@ int fixture_start(void **state)
     assert_non_null(fixture);
     test_database_open(&fixture->database, users_app.migrations);
     fixture->service.db = fixture->database.db;
+    app_idempotency_init(&fixture->keys, fixture->database.db);
     fixture->tables[0] = users_app.routes;
     const struct http_server_options options = {
         .name = "users",
@@ -42,6 +43,7 @@ int fixture_start(void **state)
         .tables = fixture->tables,
         .state = &fixture->service,
         .authenticator = &TEST_AUTHENTICATOR,
+        .idempotency = &fixture->keys.store,
     };
     expect_ok(http_server_start(&options, &fixture->server));
     fixture->admin = make_user(fixture, "root@example.com", "Root", ROLE_ADMIN, STATUS_ACTIVE);

@@ -4,12 +4,15 @@
 
 #include "service_test.h"
 
+#include <app/idempotency.h>
+
 #include "service.h"
 #include "store.h"
 
 struct fixture {
     struct test_database database;
     struct service service;
+    struct app_idempotency keys;
     struct route_table tables[2];
     struct http_server *server;
     /* Who ask: an admin and two users. */

@@ -155,6 +155,9 @@ struct app {
     void (*stop)(struct app_runtime *runtime);
     /* Overrides the verifier: auth checks tokens with its own keys. After start(). */
     struct http_authenticator (*authenticator)(struct app_runtime *runtime);
+    /* A secret for the hashes of requests with an Idempotency-Key, which are in the database
+     * (<app/idempotency.h>), where bodies have passwords. After start(). NULL: none. */
+    void (*idempotency_secret)(struct app_runtime *runtime, unsigned char out_secret[static 32]);
 };
 
 /* What main() returns. */

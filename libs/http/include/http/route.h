@@ -71,6 +71,8 @@ struct route {
     int status;                /* of success, for the document; 0: 200 with .out, 204 without */
     enum http_allow allow;
     const struct err_kind *const *fails; /* KINDS(...): errors beyond the general ones */
+    bool idempotent;                     /* POST and PATCH: honours Idempotency-Key
+                                            (<http/idempotency.h>), so no secrets in the answer */
     size_t max_body;                     /* bytes of body; 0: the server's */
     int64_t timeout_ms;                  /* deadline of the request; 0: the server's */
 };

@@ -10,7 +10,7 @@
  * space before a colon, names that are no tokens, empty lines before a request; no Host or two;
  * Content-Length that is no plain number or there twice; Transfer-Encoding other than "chunked",
  * twice, in HTTP/1.0 or beside a Content-Length; two Authorization, Connection, Content-Type,
- * Content-Encoding, Expect or Origin headers; malformed chunks. Versions other than 1.0 and 1.1:
+ * Content-Encoding, Expect, Idempotency-Key or Origin headers; malformed chunks. Versions other than 1.0 and 1.1:
  * 505. A target in absolute form is served if its port is this server's; otherwise, and for "*",
  * the connection is closed without an answer.
  *
@@ -38,6 +38,7 @@
 #include <base/macros.h>
 #include <err/err.h>
 #include <http/http.h>
+#include <http/idempotency.h>
 #include <http/route.h>
 #include <metric/metric.h>
 
@@ -76,6 +77,8 @@ extern const struct http_middleware HTTP_AUTHENTICATE;
 extern const struct http_middleware HTTP_DEADLINE;
 /* Reads and binds query and body; 100 Continue for who waits for it. */
 extern const struct http_middleware HTTP_BODY;
+/* Idempotency-Key on routes with .idempotent: <http/idempotency.h>. After the body is read. */
+extern const struct http_middleware HTTP_IDEMPOTENCY;
 
 /* The above in the order that works, ended by NULL. Links without their option do nothing. A
  * service that needs a link of its own copies the list. */
@@ -117,6 +120,7 @@ struct http_server_options {
     bool access_log;
     struct metrics *metrics;                        /* NULL: none */
     const struct http_authenticator *authenticator; /* needed when any route is not for ANYONE */
+    const struct http_idempotency *idempotency;     /* needed when any route is .idempotent */
     const struct http_cors *cors;                   /* NULL: no cross-origin calls */
     struct http_rate_limit rate_limit;
 };
