@@ -127,9 +127,12 @@ static void what_cannot_be_a_key_is_no_row(void **state)
     FAILS(sql_table_fetch(conn, NULL, &books, SQL_NULL, NULL, &book), SQL_FAILED);
 }
 
-/* A key that is a number, and columns that need a presence to be null. */
+/* A key that is a number, columns that need a presence to be null, and what is no column. */
 struct seat {
     int64_t number;
+    int version;
+    const char **signs;
+    size_t sign_count;
     int row;
     int taken_by;
     struct model_presence given;
@@ -139,6 +142,8 @@ static const struct field seat_fields[] = {
     FIELD(struct seat, number, INT),
     FIELD(struct seat, row, INT, .json = "line"),
     FIELD(struct seat, taken_by, INT, .flags = NULLABLE),
+    FIELD_ARRAY(struct seat, signs, sign_count, STRING),
+    FIELD(struct seat, version, INT),
 };
 static const struct model seat_model =
     MODEL_WITH_PRESENCE(struct seat, seat_fields, given, "A seat");
@@ -147,6 +152,7 @@ static const struct sql_table fixed_seats = {
     .name = "seats",
     .model = &seat_model,
     .key = "number",
+    .version = "version",
     .write_once = SQL_COLUMNS("line", "taken_by"),
 };
 
@@ -156,7 +162,7 @@ static void a_table_may_have_less(void **state)
     _cleanup_(sql_close) struct sql_db *db = OPEN();
     _cleanup_(sql_release) struct sql_conn *conn = acquire(db);
     run(conn, "CREATE TABLE seats (number BIGINT NOT NULL PRIMARY KEY, line BIGINT NOT NULL,"
-              " taken_by BIGINT)");
+              " taken_by BIGINT, version BIGINT NOT NULL)");
     struct seat seat = {.number = INT64_MAX, .row = 3}, got;
     model_set_null(&seat_model, &seat, &seat_fields[2]);
     OK(sql_table_insert(conn, NULL, &seats, &seat));
@@ -171,6 +177,19 @@ static void a_table_may_have_less(void **state)
     static const char *const keys[] = {"", "x", "1.0", "9223372036854775808", " 1"};
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         FAILS(sql_table_fetch(conn, NULL, &seats, SQL_TEXT(keys[i]), NULL, &got), SQL_NO_ROWS);
+    struct seat next = {.number = INT64_MIN};
+    OK(sql_table_insert(conn, NULL, &fixed_seats, &next));
+    assert_int_equal(next.version, 1);
+    _cleanup_(arena_deinit) struct arena arena = ARENA_INIT(1 << 16);
+    struct sql_list list = {.limit = 1};
+    struct sql_page page;
+    OK(sql_table_list(conn, NULL, &seats, &list, &arena, &page));
+    assert_true(((const struct seat *)page.items)->number == INT64_MIN);
+    list.cursor = page.next_cursor;
+    OK(sql_table_list(conn, NULL, &seats, &list, &arena, &page));
+    assert_true(((const struct seat *)page.items)->number == INT64_MAX);
+    assert_null(page.next_cursor);
+    OK(sql_table_delete(conn, NULL, &fixed_seats, SQL_TEXT("-9223372036854775808"), 1));
     FAILS(sql_table_delete(conn, NULL, &seats, SQL_I64(INT64_MAX), 1), SQL_FAILED);
     FAILS(sql_table_delete(conn, NULL, &seats, SQL_I64(5), SQL_ANY_VERSION), SQL_NO_ROWS);
     OK(sql_table_delete(conn, NULL, &seats, SQL_I64(INT64_MAX), SQL_ANY_VERSION));

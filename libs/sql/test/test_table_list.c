@@ -359,7 +359,7 @@ static uint64_t random_bits(void)
 
 static void random_cursors_do_no_harm(void **state)
 {
-    enum { ROUNDS = 20000, LONGEST = 300 };
+    enum { ROUNDS = 6000, LONGEST = 300 };
     static const char *const sorts[] = {"serial", "title", "-kind", "lent", "-weight", "id"};
     struct fixture *fixture = *state;
     const char *real[ARRAY_LEN(sorts)];

@@ -249,12 +249,12 @@ struct sql_page {
 /* A page by keyset: it begins behind the row that the cursor names, so whatever is inserted and
  * deleted meanwhile, a row that is there from the first page to the last is seen exactly once.
  *
- * A cursor is base64url of the table's name, the sort, and the last row's value and key. It is
- * neither secret nor signed, since one that somebody has made is a place in the list and nothing
- * more: what may be seen is for conditions and .where to say. One that is not of this table and
- * this sort is a field error ("invalid_cursor"); conditions may change between pages. Others are
- * "unknown" (no filter has that name), "not_in_list" (no sort has it), and those of model_read().
- */
+ * A cursor is base64url of the table's name, the sort, and the last row's value and key, which it
+ * shows to whoever has it. It is not signed, since one that somebody has made is a place in the
+ * list and nothing more: what may be seen is for conditions and .where to say. One that is not of
+ * this table and this sort is a field error ("invalid_cursor"); conditions may change between
+ * pages. Others are "unknown" (no filter has that name), "not_in_list" (no sort has it), and those
+ * of model_read(). */
 struct err *sql_table_list(struct sql_conn *conn, struct ctx *ctx, const struct sql_table *table,
                            const struct sql_list *list, struct arena *arena,
                            struct sql_page *out_page) MUST_CHECK;
