@@ -55,8 +55,6 @@ static struct err *execute(struct postgres_link *link, struct postgres_prepared 
     return next_row(link, prepared);
 }
 
-/* What was heard of the first result, the first row included: its error may be one that preparing
- * anew mends. */
 static struct err *execute_first(struct postgres_link *link, struct postgres_prepared *prepared,
                                  const struct sql_value *params, size_t count)
 {
@@ -66,12 +64,20 @@ static struct err *execute_first(struct postgres_link *link, struct postgres_pre
     return e;
 }
 
-/* "cached plan must not change result type", after an ALTER TABLE; or the statement is not there,
- * after a DISCARD ALL by a pooler in between. */
-static bool is_outdated(const PGresult *result)
+/* Whether to prepare it anew may mend the error. */
+static bool is_outdated(struct postgres_link *link, struct postgres_prepared *prepared)
 {
-    const char *state = sql_pq.PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    return state && (str_equal(state, "0A000") || str_equal(state, "26000"));
+    if (link->base.is_broken || !link->is_outdated || prepared->is_fresh || prepared->number == 0)
+        return false;
+    sql_postgres_evict(link, prepared);
+    return true;
+}
+
+/* In place of e, which has ended the transaction: what was prepared changed meanwhile. */
+static struct err *changed(struct err *e)
+{
+    err_free(e);
+    return err_new(&SQL_SERIALIZATION, "the tables of a prepared statement have changed");
 }
 
 /* Returns with the first result. */
@@ -80,18 +86,16 @@ static struct err *start(struct link *base, struct ctx *ctx, struct prepared *ba
 {
     struct postgres_link *link = postgres_link_of(base);
     struct postgres_prepared *prepared = postgres_prepared_of(base_prepared);
-    bool was_prepared = prepared->number > 0;
     link->ctx = ctx;
     link->affected = 0;
     link->in_transaction = sql_postgres_in_transaction(base);
     prepared->is_first = true;
     struct err *e = execute_first(link, prepared, params, count);
-    if (!e || !was_prepared || !is_outdated(prepared->row))
+    if (!e || !is_outdated(link, prepared))
         return e;
-    sql_postgres_evict(link, prepared);
+    if (link->in_transaction)
+        return changed(e);
     err_free(e);
-    if (link->in_transaction) /* which the error has ended */
-        return err_new(&SQL_SERIALIZATION, "the tables of a prepared statement have changed");
     return execute_first(link, prepared, params, count);
 }
 
@@ -139,9 +143,12 @@ static struct err *await_all(struct postgres_link *link, struct ctx *ctx, struct
 {
     TRY(sql_postgres_await_begin(link, ctx, round));
     for (size_t i = 0; i < batch->count; i++) {
+        struct postgres_prepared *prepared = postgres_prepared_of(batch->prepared[i]);
         batch->at = batch->statements[i].text;
-        TRY(sql_postgres_await_prepared(link, ctx, postgres_prepared_of(batch->prepared[i])));
-        TRY(sql_postgres_await_command(link, ctx, &batch->affected[i]));
+        TRY(sql_postgres_await_prepared(link, ctx, prepared));
+        struct err *e = sql_postgres_await_command(link, ctx, &batch->affected[i]);
+        if (e)
+            return is_outdated(link, prepared) ? changed(e) : e;
     }
     batch->at = NULL;
     return sql_postgres_finish(link, ctx);

@@ -47,6 +47,7 @@ struct postgres_link {
     const char *pending_begin; /* goes with the next statement; NULL: none */
     struct ctx *ctx;           /* of the statement that runs */
     bool in_transaction;       /* when it began */
+    bool is_outdated;          /* the last error: what was prepared does not fit any more */
     int64_t affected;
 };
 
@@ -54,6 +55,7 @@ struct postgres_prepared {
     struct prepared base;
     unsigned number;    /* in its name; 0: the server does not have it */
     bool is_new;        /* whether the server has prepared it was not heard yet */
+    bool is_fresh;      /* prepared in this round */
     PGresult *row;      /* of the statement that runs; also the last one, without a row */
     bool is_first;      /* row was not handed out by step() yet */
     struct arena bytes; /* the decoded BYTEA of the row */

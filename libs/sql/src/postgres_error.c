@@ -57,6 +57,13 @@ static struct err *constraint_error(const struct err_kind *kind, const PGresult 
     return sql_constraint_error(kind, name ? name : "");
 }
 
+/* "cached plan must not change result type", after an ALTER TABLE; or the statement is not there,
+ * after a DISCARD ALL by a pooler in between. */
+static bool is_outdated(const char *state)
+{
+    return str_equal(state, "0A000") || str_equal(state, "26000");
+}
+
 static struct err *state_error(struct postgres_link *link, const char *state,
                                const PGresult *result)
 {
@@ -99,5 +106,6 @@ struct err *sql_postgres_result_error(struct postgres_link *link, const PGresult
     if (sql_pq.PQstatus(link->conn) == CONNECTION_BAD)
         return sql_postgres_conn_error(link);
     const char *state = sql_pq.PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    link->is_outdated = state && is_outdated(state);
     return state_error(link, state ? state : "without a code", result);
 }

@@ -41,6 +41,7 @@ struct err *sql_postgres_round_begin(struct postgres_link *link, struct round *o
 {
     if (!sql_pq.PQenterPipelineMode(link->conn))
         return sql_postgres_conn_error(link);
+    link->is_outdated = false;
     *out = (struct round){
         .has_evicted =
             link->evicted_count > 0 && sql_pq.PQtransactionStatus(link->conn) == PQTRANS_IDLE,
@@ -60,7 +61,8 @@ static bool send_statement(struct postgres_link *link, struct postgres_prepared 
         return sql_pq.PQsendQueryParams(link->conn, prepared->base.text, count, NULL, bound->values,
                                         bound->lengths, bound->formats, 0);
     char name[NAME_TEXT];
-    if (prepared->number == 0) {
+    prepared->is_fresh = prepared->number == 0;
+    if (prepared->is_fresh) {
         prepared->number = ++link->prepared;
         prepared->is_new = true;
         name_of(prepared->number, name);

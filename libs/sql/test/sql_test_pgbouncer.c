@@ -22,15 +22,24 @@ static void url_of(const char *database, char url[static URL_MAX])
     snprintf(url, URL_MAX, "postgres://plankton@/%s?host=%s/bouncer", database, test_directory());
 }
 
+#define DATABASES_MAX 64
+
+/* What is a database to the pooler is a schema to the server, which is made in no time. */
 static void write_settings(const char *path)
 {
     FILE *file = fopen(path, "we");
     assert_non_null(file);
+    fprintf(file, "[databases]\npostgres = host=%s/pg user=plankton\n", test_directory());
+    for (int i = 0; i < DATABASES_MAX; i++)
+        fprintf(file,
+                "pooled%d = host=%s/pg user=plankton dbname=postgres "
+                "connect_query='SET search_path = pooled%d'\n",
+                i, test_directory(), i);
     fprintf(file,
-            "[databases]\n* = host=%s/pg user=plankton\n"
             "[pgbouncer]\npool_mode = transaction\nlisten_port = 5432\nlisten_addr =\n"
-            "unix_socket_dir = %s/bouncer\nauth_type = any\ndefault_pool_size = 40\n",
-            test_directory(), test_directory());
+            "unix_socket_dir = %s/bouncer\nauth_type = any\ndefault_pool_size = 40\n"
+            "server_idle_timeout = 1\n",
+            test_directory());
     fclose(file);
 }
 
@@ -70,8 +79,9 @@ static void pgbouncer_make_database(char url[static URL_MAX])
 {
     static int databases;
     char name[32], statement[64];
-    snprintf(name, sizeof(name), "test%d", databases++);
-    snprintf(statement, sizeof(statement), "CREATE DATABASE %s", name);
+    assert_true(databases < DATABASES_MAX);
+    snprintf(name, sizeof(name), "pooled%d", databases++);
+    snprintf(statement, sizeof(statement), "CREATE SCHEMA %s", name);
     postgres_admin(statement);
     url_of(name, url);
 }

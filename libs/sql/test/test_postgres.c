@@ -227,6 +227,28 @@ static void statements_are_prepared_again(void **state)
     }
 }
 
+static void a_batch_is_prepared_again(void **state)
+{
+    (void)state;
+    static const char *const changes[] = {"ALTER TABLE t ALTER n TYPE BIGINT", "DISCARD ALL"};
+    static const struct sql_statement both[] = {{.text = "INSERT INTO t VALUES (1) RETURNING n"},
+                                                {.text = "INSERT INTO t VALUES (2) RETURNING n"}};
+    _cleanup_(sql_close) struct sql_db *db = OPEN();
+    _cleanup_(sql_release) struct sql_conn *conn = acquire(db);
+    run(conn, "CREATE TABLE t (n INTEGER)");
+    for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+        OK(sql_exec_batch(conn, NULL, both, ARRAY_LEN(both), NULL));
+        run(conn, changes[i]);
+        struct err *e = sql_exec_batch(conn, NULL, both, ARRAY_LEN(both), NULL);
+        for (size_t again = 0; again < ARRAY_LEN(both) && err_is(e, &SQL_SERIALIZATION); again++) {
+            err_free(e);
+            e = sql_exec_batch(conn, NULL, both, ARRAY_LEN(both), NULL);
+        }
+        expect(e, NULL, changes[i]);
+    }
+    assert_int_equal(number(conn, "SELECT count(*) FROM t"), 8);
+}
+
 /* A statement that PostgreSQL cannot run is not run again and again. */
 static void what_is_not_supported(void **state)
 {
@@ -331,6 +353,7 @@ int main(void)
         cmocka_unit_test(a_deadline_reaches_the_server),
         cmocka_unit_test(the_server_forgets_what_the_cache_drops),
         cmocka_unit_test(statements_are_prepared_again),
+        cmocka_unit_test(a_batch_is_prepared_again),
         cmocka_unit_test(what_is_not_supported),
         cmocka_unit_test(no_copy),
         cmocka_unit_test(a_connection_that_breaks_in_use),
