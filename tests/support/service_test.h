@@ -51,9 +51,4 @@ const char *reply_header(const struct reply *reply, const char *name);
 /* The status, and code of an error ("" for a success). */
 void check_reply(const char *row, const struct reply *reply, int status, const char *code);
 
-/* --- threads --- */
-
-/* Runs count threads that begin at the same moment, and waits for all of them. */
-void run_threads(size_t count, void (*run)(size_t index, void *data), void *data);
-
 #endif

@@ -2,11 +2,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include <base/str.h>
+
+#define THREADS_MAX 64
 
 /* --- errors --- */
 
@@ -99,4 +102,37 @@ int64_t test_database_number(struct test_database *database, const char *stateme
     int64_t number = 0;
     expect_ok(sql_fetch_i64(conn, NULL, &number, statement));
     return number;
+}
+
+/* --- threads --- */
+
+struct starter {
+    size_t index;
+    void (*run)(size_t index, void *data);
+    void *data;
+    pthread_barrier_t *barrier;
+};
+
+static void *start(void *data)
+{
+    struct starter *starter = data;
+    pthread_barrier_wait(starter->barrier);
+    starter->run(starter->index, starter->data);
+    return NULL;
+}
+
+void run_threads(size_t count, void (*run)(size_t index, void *data), void *data)
+{
+    assert_true(count <= THREADS_MAX);
+    pthread_t threads[THREADS_MAX];
+    struct starter starters[THREADS_MAX];
+    pthread_barrier_t barrier;
+    pthread_barrier_init(&barrier, NULL, (unsigned)count);
+    for (size_t i = 0; i < count; i++) {
+        starters[i] = (struct starter){i, run, data, &barrier};
+        assert_int_equal(pthread_create(&threads[i], NULL, start, &starters[i]), 0);
+    }
+    for (size_t i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&barrier);
 }

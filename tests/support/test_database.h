@@ -31,4 +31,9 @@ void test_database_close(struct test_database *database);
 void test_database_run(struct test_database *database, const char *statement);
 int64_t test_database_number(struct test_database *database, const char *statement);
 
+/* --- threads --- */
+
+/* Runs count threads that begin at the same moment, and waits for all of them. */
+void run_threads(size_t count, void (*run)(size_t index, void *data), void *data);
+
 #endif

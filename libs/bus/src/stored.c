@@ -6,22 +6,10 @@
 
 #include <base/str.h>
 
-#define REQUEST_MAX    512
+#define REQUEST_MAX    128
 #define NOT_FOUND      "404"
 #define JS_NO_MESSAGE  10037
 #define JS_NOT_DELETED 10057 /* what 2.9 says of a message that is gone */
-
-static struct err *write_request(struct buf *body, const char *filter, uint64_t from_sequence)
-{
-    struct json_writer w = JSON_WRITER(body);
-    json_begin_object(&w);
-    json_write_name(&w, "seq");
-    json_write_i64(&w, (int64_t)from_sequence);
-    json_write_name(&w, "next_by_subj");
-    json_write_string(&w, filter);
-    json_end_object(&w);
-    return buf_status(body) == BUF_OK ? NULL : err_oom();
-}
 
 static struct err *read_stored(natsMsg *message, struct bus_stored *out_stored)
 {
@@ -43,15 +31,17 @@ static struct err *read_stored(natsMsg *message, struct bus_stored *out_stored)
 }
 
 struct err *bus_fetch_stored(struct bus *bus, struct ctx *ctx, const char *stream,
-                             const char *filter, uint64_t from_sequence,
-                             struct bus_stored *out_stored)
+                             uint64_t from_sequence, struct bus_stored *out_stored)
 {
     char subject[BUS_SUBJECT_TEXT];
     if (snprintf(subject, sizeof(subject), "$JS.API.DIRECT.GET.%s", stream) >= (int)sizeof(subject))
         return err_new(&BUS_FAILED, "the name is too long: %s", stream);
-    _cleanup_(buf_deinit) struct buf body = BUF_INIT(REQUEST_MAX);
-    TRY(write_request(&body, filter, from_sequence));
-    const struct bus_outgoing outgoing = {.subject = subject, .bytes = body.data, .len = body.len};
+    /* Any subject: with another wildcard, nats-server 2.9 overlooks messages once some are deleted.
+     */
+    char body[REQUEST_MAX];
+    int len =
+        snprintf(body, sizeof(body), "{\"seq\":%" PRIu64 ",\"next_by_subj\":\">\"}", from_sequence);
+    const struct bus_outgoing outgoing = {.subject = subject, .bytes = body, .len = (size_t)len};
     _cleanup_(bus_message_free) natsMsg *reply = NULL;
     TRY(bus_exchange(bus, ctx, &outgoing, &reply));
     TRY(read_stored(reply, out_stored));

@@ -75,7 +75,7 @@ static struct err *read_members(const struct json_value *root, struct event *out
     return read_time(root, &out->time_ms);
 }
 
-struct err *event_read(const char *bytes, size_t len, struct event *out_event)
+struct err *event_read(const char *bytes, size_t len, const char *subject, struct event *out_event)
 {
     _cleanup_(json_free) struct json_doc *doc = NULL;
     struct err *e = json_parse(bytes, len, &doc);
@@ -84,6 +84,8 @@ struct err *event_read(const char *bytes, size_t len, struct event *out_event)
     TRY(e);
     struct event event = {0};
     TRY(read_members(json_root(doc), &event));
+    if (!str_equal(event.type, subject))
+        return err_new(&EVENT_MALFORMED, "its type is not its subject");
     event.doc = TAKE(doc);
     *out_event = event;
     return NULL;

@@ -24,8 +24,9 @@ struct event {
 /* data is taken from *object. */
 struct err *event_write(const struct event *event, const struct model *model, const void *object,
                         struct buf *out) MUST_CHECK;
-/* EVENT_MALFORMED for what is none. */
-struct err *event_read(const char *bytes, size_t len, struct event *out_event) MUST_CHECK;
+/* EVENT_MALFORMED for what is none, or one of another type than the subject it came by. */
+struct err *event_read(const char *bytes, size_t len, const char *subject, struct event *out_event)
+    MUST_CHECK;
 void event_deinit(struct event *event);
 DEFINE_CLEANUP_VALUE(struct event, event_deinit);
 

@@ -8,6 +8,7 @@
 #include <slog/trace.h>
 
 #define MAX_DELIVER    10
+#define ACK_WAIT_MS    5000
 #define RETRY_MIN_MS   200
 #define RETRY_MAX_MS   10000
 #define CHECK_MS       1000
@@ -54,8 +55,6 @@ static struct err *handle_in_trace(struct inbox *inbox, const struct bus_event *
 {
     struct place place = inbox->place;
     place.last_sequence = event->stream_sequence;
-    if (!str_equal(content->type, event->subject))
-        return err_new(&EVENT_MALFORMED, "its type is not its subject");
     const struct trace *outer = trace_current();
     struct trace trace;
     trace_start(&trace, outer ? outer->request_id : NULL, content->traceparent);
@@ -76,7 +75,7 @@ static struct err *take(struct inbox *inbox, const struct bus_event *event,
         return NULL;
     }
     _cleanup_(event_deinit) struct event content = {0};
-    TRY(event_read(event->bytes, event->len, &content));
+    TRY(event_read(event->bytes, event->len, event->subject, &content));
     TRY(handle_in_trace(inbox, event, &content, out_outcome));
     if (*out_outcome == INBOX_HANDLED)
         observe_lag(inbox, &content);
@@ -191,6 +190,8 @@ static void set_defaults(struct inbox_options *options)
 {
     if (!options->max_deliver)
         options->max_deliver = MAX_DELIVER;
+    if (!options->ack_wait_ms)
+        options->ack_wait_ms = ACK_WAIT_MS;
     if (!options->retry_min_ms)
         options->retry_min_ms = RETRY_MIN_MS;
     if (!options->retry_max_ms)
@@ -206,6 +207,7 @@ static struct err *consume(struct inbox *inbox)
     const struct bus_consumer_options options = {.stream = inbox->options.stream,
                                                  .durable = inbox->consumer.name,
                                                  .filter = inbox->options.filter,
+                                                 .ack_wait_ms = inbox->options.ack_wait_ms,
                                                  .retry_min_ms = inbox->options.retry_min_ms,
                                                  .retry_max_ms = inbox->options.retry_max_ms,
                                                  .max_deliver = INT_MAX,

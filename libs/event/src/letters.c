@@ -67,17 +67,26 @@ static struct err *handle_letter(const struct replay *replay, const struct event
     return bus_delete_stored(replay->consumer.options->bus, replay->ctx, STREAM, stored->sequence);
 }
 
+/* The type of a letter of ours, dead.<service>.<type>; NULL: of another consumer. */
+static const char *find_type(const struct inbox_consumer *consumer, const struct bus_stored *stored)
+{
+    char prefix[SUBJECT_TEXT];
+    snprintf(prefix, sizeof(prefix), PREFIX "%s.", consumer->options->service);
+    bool is_ours = str_starts_with(stored->subject, prefix) &&
+                   str_equal(bus_stored_header(stored, "Plankton-Consumer"), consumer->name);
+    return is_ours ? stored->subject + strlen(prefix) : NULL;
+}
+
 static void take_letter(struct replay *replay, const struct bus_stored *stored)
 {
-    if (!str_equal(bus_stored_header(stored, "Plankton-Consumer"), replay->consumer.name))
+    const char *type = find_type(&replay->consumer, stored);
+    if (!type)
         return;
     _cleanup_(event_deinit) struct event event = {0};
-    struct err *e = event_read(stored->bytes, stored->len, &event);
+    struct err *e = event_read(stored->bytes, stored->len, type, &event);
     const char *id = e ? "" : event.id;
-    const char *words =
-        stored->subject + strlen(PREFIX) + strlen(replay->consumer.options->service);
     struct inbox_letter letter = {.id = id,
-                                  .type = e ? words + 1 : event.type,
+                                  .type = type,
                                   .error = bus_stored_header(stored, "Plankton-Error"),
                                   .detail = bus_stored_header(stored, "Plankton-Error-Detail")};
     parse_i64(bus_stored_header(stored, "Plankton-Deliveries"), 0, INT64_MAX, &letter.deliveries);
@@ -94,13 +103,10 @@ static void take_letter(struct replay *replay, const struct bus_stored *stored)
 static struct err *take_letters(struct replay *replay)
 {
     const struct inbox_options *options = replay->consumer.options;
-    char filter[SUBJECT_TEXT];
-    snprintf(filter, sizeof(filter), PREFIX "%s.>", options->service);
     for (uint64_t sequence = 1;;) {
         TRY(ctx_check(replay->ctx));
         _cleanup_(bus_stored_deinit) struct bus_stored stored = {0};
-        struct err *e =
-            bus_fetch_stored(options->bus, replay->ctx, STREAM, filter, sequence, &stored);
+        struct err *e = bus_fetch_stored(options->bus, replay->ctx, STREAM, sequence, &stored);
         if (err_is(e, &ERR_NOT_FOUND)) {
             err_free(e);
             return NULL;

@@ -1,10 +1,17 @@
 #include "event_test.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <base/clock.h>
+#include <base/str.h>
+#include <model/json.h>
 #include <slog/slog.h>
 
 extern const struct sql_migrations event_test_migrations;
@@ -13,13 +20,15 @@ struct nats_server server;
 struct test_database database;
 struct bus *bus;
 
-static const struct bus_stream stream = {.name = "THINGS", .subjects = "things.v1.events.>"};
+static const struct bus_stream stream = {
+    .name = "THINGS", .subjects = "things.v1.events.>", .is_read_singly = true};
 
 int start_server(void **state)
 {
     (void)state;
-    slog_init(
-        &(struct slog_options){.service = "test", .fd = open(getenv("TEST_LOG") ? getenv("TEST_LOG") : "/dev/null", O_WRONLY | O_CLOEXEC)});
+    slog_init(&(struct slog_options){
+        .service = "test",
+        .fd = open(getenv("TEST_LOG") ? getenv("TEST_LOG") : "/dev/null", O_WRONLY | O_CLOEXEC)});
     nats_server_start(&server);
     return 0;
 }
@@ -57,6 +66,7 @@ int set_up(void **state)
                                  "VARCHAR(36) NOT NULL, version BIGINT NOT NULL)");
     bus = open_bus(server.url);
     await_connected(bus);
+    expect_ok(bus_ensure_stream(bus, NULL, &stream)); /* now, not soon */
     return 0;
 }
 
@@ -106,11 +116,11 @@ void change(struct outbox *outbox, const char *id)
     expect_ok(change_thing(outbox, database.db, id));
 }
 
-struct outbox *start_outbox(struct sql_db *db, struct bus *a_bus, const char *source)
+struct outbox *start_outbox(struct sql_db *db, struct bus *a_bus)
 {
     struct outbox *outbox = NULL;
-    expect_ok(
-        outbox_start(&(struct outbox_options){.db = db, .bus = a_bus, .source = source}, &outbox));
+    expect_ok(outbox_start(&(struct outbox_options){.db = db, .bus = a_bus, .source = "things"},
+                           &outbox));
     return outbox;
 }
 
@@ -132,4 +142,89 @@ struct err *note_effect(const struct inbox_event *event)
     return sql_exec(event->conn, event->ctx,
                     "INSERT INTO effects (id, about, version) VALUES ($1, $2, $3)", NULL,
                     SQL_TEXT(event->id), SQL_TEXT(event->about), SQL_I64(thing->version));
+}
+
+const struct inbox_type thing_types[1] = {
+    {THING_CHANGED, &thing_model, note_effect, "A thing has changed"}};
+
+struct inbox *start_inbox(const struct inbox_options *options)
+{
+    struct inbox *inbox = NULL;
+    expect_ok(inbox_start(options, &inbox));
+    return inbox;
+}
+
+/* --- what the stream has --- */
+
+static void read_told(const struct bus_stored *stored, struct told *out_told)
+{
+    _cleanup_(json_free) struct json_doc *doc = NULL;
+    expect_ok(json_parse(stored->bytes, stored->len, &doc));
+    const struct json_value *root = json_root(doc);
+    struct told told = {0};
+    assert_true(str_copy(told.id, sizeof(told.id), json_string(json_get(root, "id"))));
+    assert_true(str_copy(told.about, sizeof(told.about), json_string(json_get(root, "subject"))));
+    assert_true(json_i64(json_get(json_get(root, "data"), "version"), &told.version));
+    assert_true(str_copy(told.body, sizeof(told.body), stored->bytes));
+    *out_told = told;
+}
+
+size_t read_stream(struct told *out_told, size_t max)
+{
+    struct bus_stream_info info;
+    expect_ok(bus_fetch_stream_info(bus, NULL, "THINGS", &info));
+    size_t count = 0;
+    for (uint64_t at = info.first_sequence; at <= info.last_sequence; at++, count++) {
+        _cleanup_(bus_stored_deinit) struct bus_stored stored = {0};
+        assert_true(count < max);
+        expect_ok(bus_fetch_stored(bus, NULL, "THINGS", at, &stored));
+        read_told(&stored, &out_told[count]);
+    }
+    return count;
+}
+
+void expect_in_order(const struct told *told, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        int64_t before = 0;
+        for (size_t k = 0; k < i; k++)
+            before += str_equal(told[k].about, told[i].about);
+        assert_int_equal(told[i].version, before + 1);
+    }
+}
+
+void call_jetstream(const char *subject, const char *body)
+{
+    char full[256];
+    snprintf(full, sizeof(full), "$JS.API.%s", subject);
+    /* bus_publish() takes any answer that is no error for an acknowledgement. */
+    expect_ok(bus_publish(bus, NULL, full, NULL, body, strlen(body)));
+}
+
+/* --- processes that die --- */
+
+void run_until_crash(const char *crash_at, const char *const *arguments)
+{
+    enum { ARGUMENTS_MAX = 8 };
+    static char self[] = "child";
+    char *argv[ARGUMENTS_MAX + 2] = {self};
+    for (size_t i = 0; arguments[i] && i < ARGUMENTS_MAX; i++)
+        argv[i + 1] = (char *)(uintptr_t)arguments[i];
+    setenv("CRASH_AT", crash_at, 1);
+    pid_t pid = -1;
+    int failure = posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ);
+    unsetenv("CRASH_AT");
+    assert_int_equal(failure, 0);
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+        fail_msg("%s: the process ended with status %#x", crash_at, (unsigned)status);
+}
+
+void await_place(int64_t sequence)
+{
+    char statement[96];
+    snprintf(statement, sizeof(statement),
+             "SELECT count(*) FROM inbox_places WHERE last_sequence = %lld", (long long)sequence);
+    await_rows(statement, 1);
 }

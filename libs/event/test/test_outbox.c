@@ -1,39 +1,320 @@
-/* The outbox: told if committed, in order, soon; the server, the database and replicas come and go. */
+/* The outbox: told if committed, in order, soon; server, database and replicas come and go. */
 #include "event_test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
 
 #include <base/clock.h>
 #include <base/str.h>
 #include <metric/metric.h>
+#include <slog/trace.h>
+
+#define TOLD_MAX 1024
 
 static const char A[] = "01890000-0000-7000-8000-00000000000a";
+static const char B[] = "01890000-0000-7000-8000-00000000000b";
 
-static void test_a_committed_change_is_told_of(void **state)
+static struct told told[TOLD_MAX];
+static struct outbox *outbox;
+
+static int set_up_outbox(void **state)
 {
-    (void)state;
-    struct outbox *outbox = start_outbox(database.db, bus, "things");
-    struct inbox *inbox = NULL;
-    static const struct inbox_type types[] = {{THING_CHANGED, &thing_model, note_effect, NULL}};
-    expect_ok(inbox_start(&(struct inbox_options){.db = database.db,
-                                                  .bus = bus,
-                                                  .service = "readers",
-                                                  .stream = "THINGS",
-                                                  .types = types,
-                                                  .type_count = 1},
-                          &inbox));
-    change(outbox, A);
-    change(outbox, A);
-    await_rows("SELECT count(*) FROM effects", 2);
-    await_rows("SELECT count(*) FROM outbox", 0);
-    inbox_stop(inbox);
-    outbox_stop(outbox, 1000);
+    set_up(state);
+    outbox = start_outbox(database.db, bus);
+    return 0;
 }
 
-#define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+static int tear_down_outbox(void **state)
+{
+    outbox_stop(TAKE(outbox), 0);
+    return tear_down(state);
+}
+
+static void await_published(void)
+{
+    await_rows("SELECT count(*) FROM outbox", 0);
+}
+
+static void test_on_the_wire(void **state)
+{
+    (void)state;
+    struct trace trace;
+    trace_start(&trace, NULL, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    trace_set_current(&trace);
+    change(outbox, A);
+    trace_set_current(NULL);
+    await_published();
+    assert_int_equal(read_stream(told, TOLD_MAX), 1);
+    static const char *const parts[] = {
+        "{\"specversion\":\"1.0\",\"id\":\"",
+        "\",\"source\":\"things\",\"type\":\"things.v1.events.changed\",\"subject\":"
+        "\"01890000-0000-7000-8000-00000000000a\",\"time\":\"20",
+        "Z\",\"traceparent\":\"00-0af7651916cd43dd8448eb211c80319c-",
+        "-01\",\"datacontenttype\":\"application/json\",\"data\":{\"id\":"
+        "\"01890000-0000-7000-8000-00000000000a\",\"version\":1}}"};
+    const char *rest = told[0].body;
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        const char *found = strstr(rest, parts[i]);
+        if (!found)
+            fail_msg("%s is not in %s", parts[i], rest);
+        rest = found + strlen(parts[i]);
+    }
+    assert_string_equal(rest, "");
+}
+
+static void test_events_are_in_order(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 150; i++) {
+        change(outbox, A);
+        change(outbox, B);
+    }
+    await_published();
+    assert_int_equal(read_stream(told, TOLD_MAX), 300);
+    expect_in_order(told, 300);
+}
+
+static void test_what_is_rolled_back_is_not_told_of(void **state)
+{
+    (void)state;
+    struct thing thing = {.version = 1};
+    str_copy(thing.id, sizeof(thing.id), A);
+    const struct outbox_event event = {
+        .type = THING_CHANGED, .about = A, .model = &thing_model, .data = &thing};
+    struct sql_conn *conn = NULL;
+    expect_ok(sql_acquire(database.db, NULL, &conn));
+    expect_error(outbox_add(outbox, conn, NULL, &event), &SQL_FAILED); /* no transaction */
+    expect_ok(sql_begin(conn, NULL));
+    expect_ok(outbox_add(outbox, conn, NULL, &event));
+    sql_release(conn);
+    change(outbox, B);
+    await_published();
+    assert_int_equal(read_stream(told, TOLD_MAX), 1);
+    assert_string_equal(told[0].about, B);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const int64_t *left = a;
+    const int64_t *right = b;
+    return (*left > *right) - (*left < *right);
+}
+
+/* By a signal: who looks once in a while is late most of the time. */
+static void test_events_are_told_of_at_once(void **state)
+{
+    (void)state;
+    enum { TIMES = 15 };
+    int64_t took_ms[TIMES];
+    change(outbox, A);
+    await_published();
+    for (int i = 0; i < TIMES; i++) {
+        int64_t begin_ms = clock_mono_ms();
+        change(outbox, A);
+        int64_t committed_ms = clock_mono_ms();
+        await_published();
+        took_ms[i] = clock_mono_ms() - committed_ms;
+        err_free(ctx_sleep(NULL, 20 + (begin_ms % 7)));
+    }
+    qsort(took_ms, TIMES, sizeof(*took_ms), compare);
+    assert_in_range(took_ms[TIMES / 2], 0, 20);
+}
+
+static void test_the_server_is_away(void **state)
+{
+    (void)state;
+    nats_server_kill(&server);
+    for (int i = 0; i < 5; i++)
+        change(outbox, A);
+    nats_server_restart(&server);
+    change(outbox, A);
+    await_published();
+    nats_server_kill_and_wipe(&server);
+    for (int i = 0; i < 5; i++)
+        change(outbox, B);
+    nats_server_restart(&server);
+    await_published();
+    await_connected(bus);
+    assert_int_equal(read_stream(told, TOLD_MAX), 5);
+    expect_in_order(told, 5);
+}
+
+/* Nothing that was acknowledged is published again, and nothing overtakes what was refused. */
+static void test_the_stream_refuses(void **state)
+{
+    (void)state;
+    change(outbox, A);
+    await_published();
+    call_jetstream("STREAM.DELETE.THINGS", "");
+    call_jetstream("STREAM.CREATE.SMALL", "{\"name\":\"SMALL\",\"subjects\":[\"things.>\"],"
+                                          "\"max_msgs\":3,\"discard\":\"new\","
+                                          "\"storage\":\"memory\"}");
+    for (int i = 0; i < 8; i++)
+        change(outbox, B);
+    await_rows("SELECT count(*) FROM outbox", 5);
+    call_jetstream("STREAM.UPDATE.SMALL", "{\"name\":\"SMALL\",\"subjects\":[\"things.>\"],"
+                                          "\"max_msgs\":100,\"discard\":\"new\","
+                                          "\"storage\":\"memory\"}");
+    await_published();
+    struct bus_stream_info info;
+    expect_ok(bus_fetch_stream_info(bus, NULL, "SMALL", &info));
+    assert_int_equal(info.last_sequence, 8);
+}
+
+/* What the table has and what was added since is counted now and then, and meanwhile about right. */
+static void await_value(const struct metric *metric, int64_t value)
+{
+    int64_t end_ms = clock_mono_ms() + PATIENCE_MS;
+    while (metric_value(metric) != value) {
+        if (clock_mono_ms() > end_ms)
+            fail_msg("%lld, not %lld", (long long)metric_value(metric), (long long)value);
+        err_free(ctx_sleep(NULL, 2));
+    }
+}
+
+static void test_too_many_wait(void **state)
+{
+    (void)state;
+    struct metrics *metrics = NULL;
+    struct outbox *small = NULL;
+    expect_ok(metrics_new(&metrics));
+    outbox_stop(TAKE(outbox), 0);
+    nats_server_kill(&server);
+    expect_ok(outbox_start(&(struct outbox_options){.db = database.db,
+                                                    .bus = bus,
+                                                    .source = "things",
+                                                    .max_pending = 3,
+                                                    .metrics = metrics},
+                           &small));
+    for (int i = 0; i < 3; i++)
+        change(small, A);
+    struct metric *pending = metric_gauge(metrics, "outbox_pending", "", NULL);
+    await_value(pending, 3);
+    struct err *e = change_thing(small, database.db, A);
+    assert_true(err_retry_after_ms(e) > 0);
+    expect_error(e, &ERR_OVERLOADED);
+    nats_server_restart(&server);
+    await_published();
+    struct metric *published = metric_counter(metrics, "outbox_published_total", "", NULL);
+    await_value(published, 3);
+    await_value(pending, 0);
+    change(small, A);
+    outbox_stop(small, PATIENCE_MS);
+    metrics_free(metrics);
+    outbox = start_outbox(database.db, bus);
+}
+
+static void test_stopping_publishes_the_rest(void **state)
+{
+    (void)state;
+    for (int round = 1; round <= 5; round++) {
+        for (int i = 0; i < 20; i++)
+            change(outbox, A);
+        outbox_stop(TAKE(outbox), PATIENCE_MS);
+        assert_int_equal(test_database_number(&database, "SELECT count(*) FROM outbox"), 0);
+        outbox = start_outbox(database.db, bus);
+    }
+    nats_server_kill(&server); /* with nobody to publish to it does not take the whole time */
+    change(outbox, A);
+    int64_t begin_ms = clock_mono_ms();
+    outbox_stop(TAKE(outbox), PATIENCE_MS);
+    assert_in_range(clock_mono_ms() - begin_ms, 0, PATIENCE_MS / 2);
+    nats_server_restart(&server);
+    outbox = start_outbox(database.db, bus); /* and a successor goes on */
+    await_published();
+}
+
+/* --- replicas --- */
+
+enum { REPLICAS = 3, WRITERS = 6, CHANGES = 25 };
+
+struct replica {
+    struct sql_db *db;
+    struct bus *bus;
+    struct outbox *outbox;
+};
+
+static void write_changes(size_t index, void *data)
+{
+    struct replica *replica = (struct replica *)data + index % REPLICAS;
+    for (int i = 0; i < CHANGES; i++) {
+        struct err *e;
+        while (err_is(e = change_thing(replica->outbox, replica->db, index % 2 ? A : B),
+                      &SQL_SERIALIZATION))
+            err_free(e);
+        expect_ok(e);
+    }
+}
+
+static void test_replicas_share_the_line(void **state)
+{
+    (void)state;
+    struct replica replicas[REPLICAS] = {{0}};
+    for (size_t i = 0; i < REPLICAS; i++) {
+        struct replica *replica = &replicas[i];
+        expect_ok(sql_open(&(struct sql_options){.url = database.url}, &replica->db));
+        replica->bus = open_bus(server.url);
+        await_connected(replica->bus);
+        replica->outbox = start_outbox(replica->db, replica->bus);
+    }
+    run_threads(WRITERS, write_changes, replicas);
+    await_published();
+    for (size_t i = 0; i < REPLICAS; i++) {
+        outbox_stop(replicas[i].outbox, 0);
+        bus_close(replicas[i].bus);
+        sql_close(replicas[i].db);
+    }
+    assert_int_equal(read_stream(told, TOLD_MAX), WRITERS * CHANGES);
+    expect_in_order(told, WRITERS * CHANGES);
+}
+
+/* A replica that holds the line and does not go on does not stop the others for ever. */
+static void test_the_line_is_taken_over(void **state)
+{
+    (void)state;
+    if (sql_dialect(database.db) == SQL_SQLITE)
+        return; /* has no line */
+    struct sql_conn *holder = NULL;
+    int64_t line = 0;
+    expect_ok(sql_acquire(database.db, NULL, &holder));
+    expect_ok(sql_begin_read_committed(holder, NULL));
+    expect_ok(sql_fetch_i64(holder, NULL, &line, "SELECT id FROM outbox_line FOR UPDATE"));
+    change(outbox, A);
+    err_free(ctx_sleep(NULL, 100));
+    assert_int_equal(test_database_number(&database, "SELECT count(*) FROM outbox"), 1);
+    sql_release(holder);
+    int64_t begin_ms = clock_mono_ms();
+    await_published();
+    assert_in_range(clock_mono_ms() - begin_ms, 0, 1500);
+}
+
+/* Rows of a replica that died before it could publish them. */
+static void test_rows_of_others_are_found(void **state)
+{
+    (void)state;
+    test_database_run(&database,
+                      "INSERT INTO outbox (id, type, about, body, created_at) VALUES "
+                      "('01890000-0000-7000-8000-000000000001', 'things.v1.events.changed', 'x', "
+                      "'{}', 1)");
+    await_published();
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, set_up_outbox, tear_down_outbox)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_a_committed_change_is_told_of),
+        CASE(test_on_the_wire),
+        CASE(test_events_are_in_order),
+        CASE(test_what_is_rolled_back_is_not_told_of),
+        CASE(test_events_are_told_of_at_once),
+        CASE(test_the_server_is_away),
+        CASE(test_the_stream_refuses),
+        CASE(test_too_many_wait),
+        CASE(test_stopping_publishes_the_rest),
+        CASE(test_replicas_share_the_line),
+        CASE(test_the_line_is_taken_over),
+        CASE(test_rows_of_others_are_found),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }

@@ -173,11 +173,9 @@ struct bus_stored {
     size_t len;
     void *owner;
 };
-/* The first one from this sequence on whose subject matches the filter (with * and >).
- * ERR_NOT_FOUND: there is none. */
+/* The first one from this sequence on. ERR_NOT_FOUND: there is none. */
 struct err *bus_fetch_stored(struct bus *bus, struct ctx *ctx, const char *stream,
-                             const char *filter, uint64_t from_sequence,
-                             struct bus_stored *out_stored) MUST_CHECK;
+                             uint64_t from_sequence, struct bus_stored *out_stored) MUST_CHECK;
 /* "" when absent. Borrowed from it. */
 const char *bus_stored_header(const struct bus_stored *stored, const char *name);
 void bus_stored_deinit(struct bus_stored *stored);

@@ -57,10 +57,11 @@ struct inbox_options {
      * called again. NULL: events only. */
     struct err *(*snapshot)(struct ctx *ctx, void *state);
     void *state;
-    int64_t keep_ms;         /* 0: 8 days */
-    int max_deliver;         /* 0: 10 */
-    int64_t retry_min_ms;    /* before the second delivery; doubles each time; 0: 200 ms */
-    int64_t retry_max_ms;    /* 0: 10 s: ten deliveries take three quarters of a minute */
+    int64_t keep_ms;      /* 0: 8 days */
+    int max_deliver;      /* 0: 10 */
+    int64_t retry_min_ms; /* before the second delivery; doubles each time; 0: 200 ms */
+    int64_t ack_wait_ms;  /* the ctx of a handler; what a dead replica had waits so long; 0: 5 s */
+    int64_t retry_max_ms; /* 0: 10 s: ten deliveries take three quarters of a minute */
     struct metrics *metrics; /* inbox_events_total{outcome}, inbox_lag_seconds */
 };
 
