@@ -46,15 +46,16 @@ struct err *account_find(const struct service *service, struct ctx *ctx, const c
                          struct account *out_account, bool *out_found)
 {
     struct user user = {0};
-    struct err *e = directory_get(service->bus, ctx, user_id, &user);
-    bool is_gone = err_is(e, &DIRECTORY_NO_USER);
-    bool is_away = e && !is_gone;
-    err_free(e);
-    *out_found = false;
-    if (is_gone)
+    TRY(store_find_account(service->db, ctx, user_id, out_account, out_found));
+    if (*out_found)
         return NULL;
-    if (!is_away)
-        TRY(projection_tell(service, ctx, &user));
+    struct err *e = directory_get(service->bus, ctx, user_id, &user);
+    if (err_is(e, &DIRECTORY_NO_USER)) {
+        err_free(e);
+        return NULL;
+    }
+    TRY(e);
+    TRY(projection_tell(service, ctx, &user));
     return store_find_account(service->db, ctx, user_id, out_account, out_found);
 }
 

@@ -29,6 +29,13 @@ static const struct field told_user_fields[] = {
 const struct model told_user_model =
     MODEL(struct user, told_user_fields, "A user as the directory has it");
 
+static const struct field deleted_user_fields[] = {
+    FIELD(struct user, id, UUID, .flags = REQUIRED),
+    FIELD(struct user, version, INT, .flags = REQUIRED),
+};
+const struct model deleted_user_model =
+    MODEL(struct user, deleted_user_fields, "A user who is not there any more");
+
 struct create_request {
     const char *email, *name;
     int role;
@@ -54,6 +61,20 @@ static const struct field email_fields[] = {FIELD(struct email_request, email, E
 static const struct model email_model =
     MODEL(struct email_request, email_fields, "users.v1.find_by_email");
 
+struct list_request {
+    const char *cursor;
+};
+static const struct field list_fields[] = {
+    FIELD(struct list_request, cursor, UUID, .flags = OMIT_EMPTY)};
+static const struct model list_model = MODEL(struct list_request, list_fields, "users.v1.list");
+
+static const struct field page_fields[] = {
+    FIELD_ARRAY(struct user_page, items, count, OBJECT, .flags = REQUIRED,
+                .model = &told_user_model),
+    FIELD(struct user_page, next_cursor, UUID, .flags = NULLABLE),
+};
+static const struct model page_model = MODEL(struct user_page, page_fields, "A page of users");
+
 /* An answer is expected within this; the caller may have less. */
 #define ANSWER_MS 2000
 /* For what may be asked twice. */
@@ -68,6 +89,16 @@ static struct err *ask(struct bus *bus, struct ctx *parent, const char *subject,
     ctx_init(&ctx, parent, ANSWER_MS);
     _cleanup_(arena_deinit) struct arena arena = ARENA_INIT(64 << 10);
     return bus_request(bus, &ctx, subject, in_model, in, out_model, &arena, out, kinds);
+}
+
+struct err *directory_list(struct bus *bus, struct ctx *parent, const char *cursor,
+                           struct arena *arena, struct user_page *out_page)
+{
+    _cleanup_(ctx_deinit) struct ctx ctx;
+    ctx_init(&ctx, parent, ANSWER_MS);
+    struct list_request request = {cursor};
+    return bus_request(bus, &ctx, "users.v1.list", &list_model, &request, &page_model, arena,
+                       out_page, kinds);
 }
 
 struct err *directory_create(struct bus *bus, struct ctx *ctx, const char *email, const char *name,

@@ -33,6 +33,9 @@ struct user {
 extern const struct model told_user_model;
 extern const struct model user_model;
 
+/* What the directory tells of a user who was deleted: id and version. */
+extern const struct model deleted_user_model;
+
 /* A pending user, whom nobody sees until it is activated, and who gives way to the next one with
  * the address. DIRECTORY_EMAIL_TAKEN. */
 struct err *directory_create(struct bus *bus, struct ctx *ctx, const char *email, const char *name,
@@ -46,5 +49,15 @@ struct err *directory_get(struct bus *bus, struct ctx *ctx, const char *id, stru
     MUST_CHECK;
 struct err *directory_find_by_email(struct bus *bus, struct ctx *ctx, const char *email,
                                     struct user *out_user) MUST_CHECK;
+
+/* All users who are not pending, page by page in the order of their ids. */
+struct user_page {
+    struct user *items;
+    size_t count;
+    const char *next_cursor; /* NULL: the last page */
+};
+/* cursor: the next_cursor of the page before; NULL: the first page. Everything is in the arena. */
+struct err *directory_list(struct bus *bus, struct ctx *ctx, const char *cursor,
+                           struct arena *arena, struct user_page *out_page) MUST_CHECK;
 
 #endif

@@ -1,6 +1,8 @@
 /*
  * Pending accounts: register.c stored the credentials and did not see the end. Most are settled by
  * the event that tells of the user; here the directory is asked about the others.
+ *
+ * The same task forgets what is known of users who were deleted long ago.
  */
 #include <slog/slog.h>
 
@@ -45,6 +47,8 @@ struct err *settle_pending(struct ctx *ctx, void *data)
     for (;;) {
         TRY(ctx_sleep(ctx, pause_ms));
         struct err *e = settle_due(service, ctx);
+        if (!e)
+            e = projection_prune(service->db, ctx);
         if (e && !err_is(e, &ERR_UPSTREAM_UNAVAILABLE) && !ctx_is_done(ctx))
             slog_warn("pending accounts could not be settled; trying again", SLOG_ERR(e));
         err_free(e);

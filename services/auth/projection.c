@@ -3,6 +3,13 @@
 #include <base/clock.h>
 #include <base/str.h>
 
+#include "sessions.h"
+
+/* Longer than a stream keeps events, and than the inbox knows their ids. */
+#define KEEP_DELETED_MS ((int64_t)30 * 24 * 3600 * 1000)
+/* Credentials of a user whom the directory does not know any more, though nothing told of that. */
+#define KEEP_GONE_MS ((int64_t)24 * 3600 * 1000)
+
 /* --- what is known --- */
 
 static const char *const known_statuses[] = {"active", "suspended", "deleted", NULL};
@@ -20,6 +27,9 @@ static const struct field known_fields[] = {
 };
 static const struct model known_model =
     MODEL(struct known, known_fields, "What is known of a user");
+
+static const struct field user_id_fields[] = {FIELD(struct user, id, UUID)};
+static const struct model user_id_model = MODEL(struct user, user_id_fields, "Whom it is about");
 
 static struct err *find_known(struct sql_conn *conn, struct ctx *ctx, const char *user_id,
                               struct known *out_known)
@@ -66,13 +76,6 @@ static struct err *write_known(struct sql_conn *conn, struct ctx *ctx, const str
 
 /* --- what follows --- */
 
-static struct err *end_sessions(const struct service *service, struct sql_conn *conn,
-                                struct ctx *ctx, const char *user_id)
-{
-    (void)service;
-    return sql_exec(conn, ctx, "DELETE FROM sessions WHERE user_id = $1", NULL, SQL_TEXT(user_id));
-}
-
 struct err *projection_learn(const struct service *service, struct sql_conn *conn, struct ctx *ctx,
                              const struct user *user)
 {
@@ -86,7 +89,7 @@ struct err *projection_learn(const struct service *service, struct sql_conn *con
                  " WHERE user_id = $1 AND status = 'pending'",
                  NULL, SQL_TEXT(user->id)));
     bool is_suspended_now = user->status == STATUS_SUSPENDED && known.status != STATUS_SUSPENDED;
-    return is_suspended_now ? end_sessions(service, conn, ctx, user->id) : NULL;
+    return is_suspended_now ? sessions_end(service, conn, ctx, user->id, SESSIONS_SUSPENDED) : NULL;
 }
 
 struct err *projection_learn_deleted(const struct service *service, struct sql_conn *conn,
@@ -99,7 +102,7 @@ struct err *projection_learn_deleted(const struct service *service, struct sql_c
     struct user nobody = {.version = version, .updated_at_ms = clock_now_ms()};
     str_copy(nobody.id, sizeof(nobody.id), user_id);
     TRY(write_known(conn, ctx, &nobody, KNOWN_DELETED));
-    TRY(end_sessions(service, conn, ctx, user_id));
+    TRY(sessions_end(service, conn, ctx, user_id, SESSIONS_DELETED));
     return sql_exec(conn, ctx, "DELETE FROM accounts WHERE user_id = $1", NULL, SQL_TEXT(user_id));
 }
 
@@ -133,4 +136,67 @@ struct err *projection_tell(const struct service *service, struct ctx *ctx, cons
     bool is_news_to_us = false;
     TRY(look(service->db, ctx, user, &is_news_to_us));
     return is_news_to_us && user->id[0] ? sql_transact(service->db, ctx, learn, &telling) : NULL;
+}
+
+/* --- users who are gone without a word --- */
+
+struct forgetting {
+    const struct service *service;
+    const char *user_id;
+    int64_t learned_before_ms;
+};
+
+/* No word says that they were deleted, so the credentials stay for a while: the directory may have
+ * lost its data, and get it back. */
+static struct err *forget(struct sql_conn *conn, struct ctx *ctx, void *data)
+{
+    const struct forgetting *forgetting = data;
+    int64_t affected = 0;
+    TRY(sql_exec(conn, ctx, "DELETE FROM directory WHERE user_id = $1 AND learned_at < $2",
+                 &affected, SQL_TEXT(forgetting->user_id), SQL_I64(forgetting->learned_before_ms)));
+    if (affected == 0)
+        return NULL;
+    TRY(sql_exec(conn, ctx,
+                 "UPDATE accounts SET status = 'pending', check_at = $2 WHERE user_id = $1", NULL,
+                 SQL_TEXT(forgetting->user_id), SQL_I64(clock_now_ms() + KEEP_GONE_MS)));
+    return sessions_end(forgetting->service, conn, ctx, forgetting->user_id, SESSIONS_DELETED);
+}
+
+struct err *projection_forget(const struct service *service, struct ctx *ctx, const char *user_id,
+                              int64_t learned_before_ms)
+{
+    struct forgetting forgetting = {service, user_id, learned_before_ms};
+    return sql_transact(service->db, ctx, forget, &forgetting);
+}
+
+struct err *projection_touch(struct sql_conn *conn, struct ctx *ctx, const char *user_id)
+{
+    return sql_exec(conn, ctx, "UPDATE directory SET learned_at = $2 WHERE user_id = $1", NULL,
+                    SQL_TEXT(user_id), SQL_I64(clock_now_ms()));
+}
+
+struct err *projection_find_older(struct sql_db *db, struct ctx *ctx, int64_t learned_before_ms,
+                                  char out_user_id[static UUID_TEXT], bool *out_found)
+{
+    struct user user = {0};
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
+    struct err *e = sql_fetch_one(conn, ctx, &user_id_model, &user, NULL,
+                                  "SELECT user_id AS id FROM directory WHERE learned_at < $1"
+                                  " AND status <> 'deleted' LIMIT 1",
+                                  SQL_I64(learned_before_ms));
+    *out_found = !e;
+    str_copy(out_user_id, UUID_TEXT, user.id);
+    if (!err_is(e, &SQL_NO_ROWS))
+        return e;
+    err_free(e);
+    return NULL;
+}
+
+struct err *projection_prune(struct sql_db *db, struct ctx *ctx)
+{
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
+    return sql_exec(conn, ctx, "DELETE FROM directory WHERE status = 'deleted' AND learned_at < $1",
+                    NULL, SQL_I64(clock_now_ms() - KEEP_DELETED_MS));
 }

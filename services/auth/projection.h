@@ -16,7 +16,7 @@
 #include "service.h"
 #include "store.h"
 
-/* In the open transaction of conn. */
+/* In the open transaction of conn. Without an outbox in the service (import), nothing is told. */
 struct err *projection_learn(const struct service *service, struct sql_conn *conn, struct ctx *ctx,
                              const struct user *user) MUST_CHECK;
 /* The user was deleted; version: of the last word on them. */
@@ -27,5 +27,20 @@ struct err *projection_learn_deleted(const struct service *service, struct sql_c
 /* In a transaction of its own, which a word that is known already does not take. */
 struct err *projection_tell(const struct service *service, struct ctx *ctx, const struct user *user)
     MUST_CHECK;
+
+/* --- for a snapshot (consume.c), which tells who is there, and so who is not --- */
+
+/* The user was heard of right now. */
+struct err *projection_touch(struct sql_conn *conn, struct ctx *ctx, const char *user_id)
+    MUST_CHECK;
+/* Somebody of whom nothing was heard since. */
+struct err *projection_find_older(struct sql_db *db, struct ctx *ctx, int64_t learned_before_ms,
+                                  char out_user_id[static UUID_TEXT], bool *out_found) MUST_CHECK;
+/* The directory does not have the user: unless something was heard since, the sessions end, and the
+ * credentials are pending from then on (pending.c). */
+struct err *projection_forget(const struct service *service, struct ctx *ctx, const char *user_id,
+                              int64_t learned_before_ms) MUST_CHECK;
+/* Forgets users who were deleted long ago. */
+struct err *projection_prune(struct sql_db *db, struct ctx *ctx) MUST_CHECK;
 
 #endif

@@ -8,6 +8,7 @@
 #include <app/verifier.h>
 #include <base/secret.h>
 
+#include "consume.h"
 #include "handlers.h"
 #include "kinds.h"
 #include "sessions.h"
@@ -34,6 +35,18 @@ static const struct app_command commands[] = {
      export_accounts},
     {"import", "[FILE]", "take in what export has written; may be run again", APP_DATABASE,
      import_accounts},
+    {"replay", "[--list] [ID]", "handle events again that failed (or list them): all, or one",
+     APP_DATABASE | APP_BUS, replay_events},
+};
+
+static const struct bus_event_type events[] = {
+    {SESSION_REVOKED, &session_revoked_model, "A session ended before its time"},
+    {SESSIONS_REVOKED, &sessions_revoked_model,
+     "All sessions of a user ended: the user was suspended or deleted"},
+};
+
+static const struct bus_stream streams[] = {
+    {.name = "AUTH", .subjects = "auth.v1.events.>", .max_age_s = (int64_t)7 * 24 * 3600},
 };
 
 static struct err *check(const struct app_settings *settings, const void *own_settings)
@@ -61,6 +74,14 @@ static struct err *begin(struct app_runtime *runtime, struct service *service)
     TRY(passwords_new(service->settings, runtime->metrics, &service->passwords));
     derive_key(service->settings, "plankton refresh token", service->refresh_key);
     TRY(keys_load(service->db, runtime->ctx, service->settings, &service->keys));
+    const struct outbox_options outbox = {
+        .db = runtime->db,
+        .bus = runtime->bus,
+        .source = "auth",
+        .metrics = runtime->metrics,
+    };
+    TRY(outbox_start(&outbox, &service->outbox));
+    TRY(consume_users(service, runtime->metrics, &service->inbox));
     TRY(group_new(&service->ctx, 2, &service->background));
     TRY(group_go(service->background, settle_pending, service));
     if (!service->settings->bootstrap_admin_email) {
@@ -75,6 +96,8 @@ static void end(struct service *service)
     ctx_cancel(&service->ctx);
     if (service->background)
         err_free(group_wait(service->background));
+    inbox_stop(service->inbox);
+    outbox_stop(service->outbox, AUTH_FLUSH_MS);
     passwords_free(service->passwords);
     keys_deinit(&service->keys);
     ctx_deinit(&service->ctx);
@@ -150,6 +173,10 @@ const struct app auth_app = {
     .settings_size = sizeof(struct auth_settings),
     .commands = commands,
     .command_count = ARRAY_LEN(commands),
+    .events = events,
+    .event_count = ARRAY_LEN(events),
+    .streams = streams,
+    .stream_count = ARRAY_LEN(streams),
     .check = check,
     .start = start,
     .stop = stop,

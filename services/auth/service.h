@@ -6,14 +6,21 @@
 
 #include <app/app.h>
 #include <conc/group.h>
+#include <event/inbox.h>
+#include <event/outbox.h>
 
 #include "keys.h"
 #include "passwords.h"
 #include "settings.h"
 
+/* How long a process that ends goes on to publish. What is left is published by the next one. */
+#define AUTH_FLUSH_MS 1000
+
 struct service {
     struct sql_db *db;
     struct bus *bus;
+    struct outbox *outbox;
+    struct inbox *inbox; /* consume.c */
     const struct auth_settings *settings;
     const char *issuer, *audience;
     struct passwords *passwords;

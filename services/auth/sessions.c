@@ -157,7 +157,7 @@ static struct err *invalid(void)
 static struct err *end_and_refuse(const struct service *service, struct ctx *ctx,
                                   const struct session *session)
 {
-    TRY(store_end_session(service->db, ctx, session->id));
+    TRY(session_end(service, ctx, session->id, session->user_id, SESSION_REUSED));
     slog_warn("a refresh token was used again: its session has ended",
               SLOG_STR("session_id", session->id), SLOG_STR("user_id", session->user_id));
     return invalid();

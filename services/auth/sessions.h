@@ -37,4 +37,30 @@ struct err *session_rotate(const struct service *service, struct ctx *ctx,
 struct err *session_tokens(const struct service *service, const struct session *session,
                            const struct account *account, struct tokens *out_tokens) MUST_CHECK;
 
+/* --- their end, told of in the same transaction --- */
+
+#define SESSION_REVOKED  "auth.v1.events.session.revoked"
+#define SESSIONS_REVOKED "auth.v1.events.sessions.revoked"
+
+/* What a gateway needs to refuse access tokens that are still valid by their own word: those with
+ * this sid (or, of all of a user's sessions, this sub) that were issued at or before revoked_at, until
+ * expires_at, when the last of them has ended by itself. */
+struct revocation {
+    char sid[UUID_TEXT]; /* not of sessions.revoked */
+    char sub[UUID_TEXT];
+    int reason; /* enum session_end or enum sessions_end */
+    int64_t revoked_at_ms, expires_at_ms;
+};
+extern const struct model session_revoked_model, sessions_revoked_model;
+
+enum session_end { SESSION_LOGOUT, SESSION_REUSED };
+/* One session; no such one is fine, and not told of. */
+struct err *session_end(const struct service *service, struct ctx *ctx, const char *id,
+                        const char *user_id, enum session_end reason) MUST_CHECK;
+enum sessions_end { SESSIONS_SUSPENDED, SESSIONS_DELETED };
+/* All of a user's, in the open transaction of conn. Told of even when there are none: access tokens
+ * may be around. */
+struct err *sessions_end(const struct service *service, struct sql_conn *conn, struct ctx *ctx,
+                         const char *user_id, enum sessions_end reason) MUST_CHECK;
+
 #endif

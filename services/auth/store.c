@@ -212,11 +212,6 @@ struct err *store_rotate_session(struct sql_db *db, struct ctx *ctx, const struc
     return NULL;
 }
 
-struct err *store_end_session(struct sql_db *db, struct ctx *ctx, const char *id)
-{
-    return exec(db, ctx, NULL, "DELETE FROM sessions WHERE id = $1", SQL_PARAMS(SQL_TEXT(id)));
-}
-
 struct err *store_end_sessions(struct sql_db *db, struct ctx *ctx, const char *user_id)
 {
     return exec(db, ctx, NULL, "DELETE FROM sessions WHERE user_id = $1",

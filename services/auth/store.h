@@ -82,7 +82,6 @@ struct err *store_find_session(struct sql_db *db, struct ctx *ctx, const char *i
 struct err *store_rotate_session(struct sql_db *db, struct ctx *ctx, const struct session *session,
                                  int64_t now_ms, int64_t expires_at_ms, bool *out_is_done)
     MUST_CHECK;
-struct err *store_end_session(struct sql_db *db, struct ctx *ctx, const char *id) MUST_CHECK;
 struct err *store_end_sessions(struct sql_db *db, struct ctx *ctx, const char *user_id) MUST_CHECK;
 
 #endif

@@ -9,7 +9,8 @@ struct err *invite_user(struct http_req *req, struct http_res *res)
     struct service *service = http_state(req);
     TRY(check_admin(req));
     struct user user = {0};
-    TRY(store_create(service->db, http_ctx(req), http_body(req), STATUS_ACTIVE, &user));
+    TRY(store_create(service->db, service->outbox, http_ctx(req), http_body(req), STATUS_ACTIVE,
+                     &user));
     TRY(http_set_header(res, "Location", "/api/v1/users/%s", user.id));
     TRY(http_set_etag(res, user.version));
     return http_reply(res, 201, &user_model, &user);
@@ -60,7 +61,7 @@ static struct err *patch_by_id(struct http_req *req, struct http_res *res, const
     struct user user = {0};
     TRY(http_merge(req, &patching.patch));
     TRY(check_caller(req, id));
-    TRY(store_edit(service->db, http_ctx(req), id, patch_it, &patching, &user));
+    TRY(store_edit(service->db, service->outbox, http_ctx(req), id, patch_it, &patching, &user));
     TRY(http_set_etag(res, user.version));
     return http_reply(res, 200, &user_model, &user);
 }
@@ -91,7 +92,7 @@ static struct err *delete_by_id(struct http_req *req, struct http_res *res, cons
     struct service *service = http_state(req);
     struct user user = {0};
     TRY(check_caller(req, id));
-    TRY(store_edit(service->db, http_ctx(req), id, delete_it, req, &user));
+    TRY(store_edit(service->db, service->outbox, http_ctx(req), id, delete_it, req, &user));
     return http_reply_empty(res, 204);
 }
 

@@ -26,6 +26,7 @@ struct err *method_create(struct bus_call *call);
 struct err *method_activate(struct bus_call *call);
 struct err *method_get(struct bus_call *call);
 struct err *method_find_by_email(struct bus_call *call);
+struct err *method_list(struct bus_call *call);
 
 /* pending.c: removes what registrations that broke off have left, for ever. */
 struct err *remove_pending(struct ctx *ctx, void *service) MUST_CHECK;

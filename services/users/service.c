@@ -1,6 +1,7 @@
 #include "service.h"
 
 #include "handlers.h"
+#include "store.h"
 #include "user.h"
 
 extern const struct sql_migrations users_migrations;
@@ -37,7 +38,24 @@ static const struct bus_method methods[] = {
     {"users.v1.get", method_get, &user_id_model, &user_record_model, "One user by id"},
     {"users.v1.find_by_email", method_find_by_email, &user_email_model, &user_record_model,
      "One user by address, whatever the letter case"},
+    {"users.v1.list", method_list, &user_list_query_model, &user_list_model,
+     "All users, page by page: what a projection begins with"},
 };
+
+static const struct bus_event_type events[] = {
+    {USER_CREATED, &user_record_model,
+     "A user is there: registered or invited. Not told of before a registration is finished"},
+    {USER_UPDATED, &user_record_model, "A user has changed; the whole of it"},
+    {USER_DELETED, &deleted_user_model,
+     "A user is not there any more, and the id never comes back"},
+};
+
+static const struct bus_stream streams[] = {
+    {.name = "USERS", .subjects = "users.v1.events.>", .max_age_s = (int64_t)7 * 24 * 3600},
+};
+
+/* What is committed as the process ends is published by the next one, at the latest. */
+#define FLUSH_MS 1000
 
 static const struct app_command commands[] = {
     {"export", "[FILE]", "write all users as JSON lines, to standard output or a file",
@@ -51,6 +69,7 @@ static void end(struct service *service)
     ctx_cancel(&service->ctx);
     if (service->background)
         err_free(group_wait(service->background));
+    outbox_stop(service->outbox, FLUSH_MS);
     ctx_deinit(&service->ctx);
     free(service);
 }
@@ -64,6 +83,13 @@ static struct err *start(struct app_runtime *runtime, void **out_state)
     ctx_init(&service->ctx, runtime->ctx, CTX_NO_TIMEOUT);
     service->db = runtime->db;
     service->settings = runtime->own_settings;
+    const struct outbox_options outbox = {
+        .db = runtime->db,
+        .bus = runtime->bus,
+        .source = "users",
+        .metrics = runtime->metrics,
+    };
+    TRY(outbox_start(&outbox, &service->outbox));
     TRY(group_new(&service->ctx, 1, &service->background));
     TRY(group_go(service->background, remove_pending, service));
     *out_state = TAKE(service);
@@ -89,6 +115,10 @@ const struct app users_app = {
     .settings_size = sizeof(struct users_settings),
     .commands = commands,
     .command_count = ARRAY_LEN(commands),
+    .events = events,
+    .event_count = ARRAY_LEN(events),
+    .streams = streams,
+    .stream_count = ARRAY_LEN(streams),
     .start = start,
     .stop = stop,
 };

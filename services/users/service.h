@@ -6,11 +6,13 @@
 
 #include <app/app.h>
 #include <conc/group.h>
+#include <event/outbox.h>
 
 #include "settings.h"
 
 struct service {
     struct sql_db *db;
+    struct outbox *outbox;
     const struct users_settings *settings;
     struct ctx ctx;           /* of the background; ends with the service */
     struct group *background; /* pending.c */

@@ -1,6 +1,7 @@
 #include "store.h"
 
 #include <base/clock.h>
+#include <base/crash.h>
 #include <base/str.h>
 
 /* What two spellings of an address share. */
@@ -10,7 +11,7 @@ static void email_key(const char *email, char out[static EMAIL_TEXT])
     str_lower(out);
 }
 
-/* --- create --- */
+/* --- insert --- */
 
 /* One statement, so that those who come at the same time need not wait for each other: a pending
  * user with the address becomes the new one. */
@@ -38,27 +39,65 @@ struct err *store_insert(struct sql_conn *conn, struct ctx *ctx, const struct us
     return NULL;
 }
 
-struct err *store_create(struct sql_db *db, struct ctx *ctx, const struct new_user *new_user,
-                         enum user_status status, struct user *out_user)
+/* --- what is told --- */
+
+static struct err *tell(struct outbox *outbox, struct sql_conn *conn, struct ctx *ctx,
+                        const char *type, const struct model *model, const struct user *user)
 {
-    int64_t now_ms = clock_now_ms();
-    struct user user = {
-        .role = new_user->role,
-        .status = (int)status,
-        .version = 1,
-        .created_at_ms = now_ms,
-        .updated_at_ms = now_ms,
-    };
-    uuid_new(user.id);
-    str_copy(user.email, sizeof(user.email), new_user->email);
-    str_copy(user.name, sizeof(user.name), new_user->name);
+    return outbox_add(
+        outbox, conn, ctx,
+        &(struct outbox_event){.type = type, .about = user->id, .model = model, .data = user});
+}
+
+/* --- create --- */
+
+struct creation {
+    struct outbox *outbox;
+    struct user user;
+};
+
+static struct err *insert_new(struct sql_conn *conn, struct ctx *ctx, const struct user *user)
+{
+    bool is_free = false;
+    TRY(store_insert(conn, ctx, user, &is_free));
+    return is_free ? NULL : err_new(&EMAIL_TAKEN, "another user has this email address");
+}
+
+static struct err *create_active(struct sql_conn *conn, struct ctx *ctx, void *data)
+{
+    const struct creation *creation = data;
+    TRY(insert_new(conn, ctx, &creation->user));
+    return tell(creation->outbox, conn, ctx, USER_CREATED, &user_record_model, &creation->user);
+}
+
+static struct err *create_pending(struct sql_db *db, struct ctx *ctx, const struct user *user)
+{
     _cleanup_(sql_release) struct sql_conn *conn = NULL;
     TRY(sql_acquire(db, ctx, &conn));
-    bool is_free = false;
-    TRY(store_insert(conn, ctx, &user, &is_free));
-    if (!is_free)
-        return err_new(&EMAIL_TAKEN, "another user has this email address");
-    *out_user = user;
+    return insert_new(conn, ctx, user);
+}
+
+struct err *store_create(struct sql_db *db, struct outbox *outbox, struct ctx *ctx,
+                         const struct new_user *new_user, enum user_status status,
+                         struct user *out_user)
+{
+    int64_t now_ms = clock_now_ms();
+    struct creation creation = {
+        .outbox = outbox,
+        .user = {.role = new_user->role,
+                 .status = (int)status,
+                 .version = 1,
+                 .created_at_ms = now_ms,
+                 .updated_at_ms = now_ms},
+    };
+    struct user *user = &creation.user;
+    uuid_new(user->id);
+    str_copy(user->email, sizeof(user->email), new_user->email);
+    str_copy(user->name, sizeof(user->name), new_user->name);
+    TRY(status == STATUS_PENDING ? create_pending(db, ctx, user)
+                                 : sql_transact(db, ctx, create_active, &creation));
+    CRASH_POINT("users.create.committed");
+    *out_user = *user;
     return NULL;
 }
 
@@ -135,20 +174,41 @@ struct err *store_fetch_page(struct sql_conn *conn, struct ctx *ctx, const char 
 
 /* --- change --- */
 
-struct err *store_activate(struct sql_db *db, struct ctx *ctx, const char *id,
-                           struct user *out_user)
+struct activation {
+    struct outbox *outbox;
+    const char *id;
+    struct user user;
+};
+
+static struct err *activate(struct sql_conn *conn, struct ctx *ctx, void *data)
 {
-    _cleanup_(sql_release) struct sql_conn *conn = NULL;
-    TRY(sql_acquire(db, ctx, &conn));
+    struct activation *activation = data;
+    int64_t affected = 0;
     TRY(sql_exec(conn, ctx,
                  "UPDATE users SET status = 'active', version = version + 1, updated_at = $2"
                  " WHERE id = $1 AND status = 'pending'",
-                 NULL, SQL_TEXT(id), SQL_I64(clock_now_ms())));
-    return fetch(conn, ctx, id, out_user);
+                 &affected, SQL_TEXT(activation->id), SQL_I64(clock_now_ms())));
+    TRY(fetch(conn, ctx, activation->id, &activation->user));
+    if (affected == 0) /* it was done before */
+        return NULL;
+    TRY(tell(activation->outbox, conn, ctx, USER_CREATED, &user_record_model, &activation->user));
+    CRASH_POINT("users.activate.told");
+    return NULL;
+}
+
+struct err *store_activate(struct sql_db *db, struct outbox *outbox, struct ctx *ctx,
+                           const char *id, struct user *out_user)
+{
+    struct activation activation = {.outbox = outbox, .id = id};
+    TRY(sql_transact(db, ctx, activate, &activation));
+    CRASH_POINT("users.activate.committed");
+    *out_user = activation.user;
+    return NULL;
 }
 
 /* One user, in a transaction from the look at it to the change. */
 struct edit {
+    struct outbox *outbox;
     const char *id;
     user_editor *editor;
     void *data;
@@ -174,29 +234,40 @@ static struct err *update_user(struct sql_conn *conn, struct ctx *ctx, struct us
                     SQL_I64(user->updated_at_ms), SQL_I64(user->version));
 }
 
+/* The user as it was, but for the version. */
+static struct err *remove_user(struct sql_conn *conn, struct ctx *ctx, struct user *user)
+{
+    user->version++;
+    return sql_exec(conn, ctx, "DELETE FROM users WHERE id = $1", NULL, SQL_TEXT(user->id));
+}
+
 static struct err *edit_user(struct sql_conn *conn, struct ctx *ctx, void *data)
 {
     struct edit *edit = data;
     enum user_edit what = USER_KEEP;
     TRY(fetch(conn, ctx, edit->id, &edit->user));
     TRY(edit->editor(&edit->user, edit->data, &what));
-    if (what == USER_UPDATE)
-        return update_user(conn, ctx, &edit->user);
-    if (what == USER_DELETE)
-        return sql_exec(conn, ctx, "DELETE FROM users WHERE id = $1", NULL, SQL_TEXT(edit->id));
+    if (what == USER_KEEP)
+        return NULL;
+    bool is_deleted = what == USER_DELETE;
+    TRY(is_deleted ? remove_user(conn, ctx, &edit->user) : update_user(conn, ctx, &edit->user));
+    TRY(tell(edit->outbox, conn, ctx, is_deleted ? USER_DELETED : USER_UPDATED,
+             is_deleted ? &deleted_user_model : &user_record_model, &edit->user));
+    CRASH_POINT("users.edit.told");
     return NULL;
 }
 
-struct err *store_edit(struct sql_db *db, struct ctx *ctx, const char *id, user_editor *editor,
-                       void *data, struct user *out_user)
+struct err *store_edit(struct sql_db *db, struct outbox *outbox, struct ctx *ctx, const char *id,
+                       user_editor *editor, void *data, struct user *out_user)
 {
-    struct edit edit = {.id = id, .editor = editor, .data = data};
+    struct edit edit = {.outbox = outbox, .id = id, .editor = editor, .data = data};
     struct err *e = sql_transact(db, ctx, edit_user, &edit);
     if (err_is(e, &SQL_SERIALIZATION))
         return err_wrap_as(e, &USER_CHANGED, "others keep changing the same user");
     if (err_is(e, &SQL_UNIQUE))
         return err_wrap_as(e, &EMAIL_TAKEN, "another user has this email address");
     TRY(e);
+    CRASH_POINT("users.edit.committed");
     *out_user = edit.user;
     return NULL;
 }

@@ -7,6 +7,7 @@
 #ifndef USERS_STORE_H
 #define USERS_STORE_H
 
+#include <event/outbox.h>
 #include <sql/table.h>
 
 #include "user.h"
@@ -15,16 +16,28 @@
 #define USER_COLUMNS                                                                               \
     "id, email, name, role, status, email_verified, created_at, updated_at, version"
 
+/* Told of in the transaction of the change (<event/outbox.h>): a user who became active, any other
+ * change, a deletion. Of a user who is not active yet nothing is told. */
+#define USER_CREATED "users.v1.events.created"
+#define USER_UPDATED "users.v1.events.updated"
+#define USER_DELETED "users.v1.events.deleted"
+
+/*
+ * CRASH_POINT()s, for the chaos test: users.create.committed, users.activate.told (not committed
+ * yet), users.activate.committed, users.edit.told (not committed yet), users.edit.committed.
+ */
+
 /* Makes a user with a new id. A pending user with the same address gives way: it is a registration
  * that was never finished (or is being outrun), so it must not block the address. */
-struct err *store_create(struct sql_db *db, struct ctx *ctx, const struct new_user *new_user,
-                         enum user_status status, struct user *out_user) MUST_CHECK;
+struct err *store_create(struct sql_db *db, struct outbox *outbox, struct ctx *ctx,
+                         const struct new_user *new_user, enum user_status status,
+                         struct user *out_user) MUST_CHECK;
 /* Those whose registration began longer ago: it was broken off. */
 struct err *store_remove_pending(struct sql_db *db, struct ctx *ctx, int64_t older_than_ms,
                                  int64_t *out_count) MUST_CHECK;
 /* Pending becomes active; any other user stays as it is (the call may be repeated). */
-struct err *store_activate(struct sql_db *db, struct ctx *ctx, const char *id,
-                           struct user *out_user) MUST_CHECK;
+struct err *store_activate(struct sql_db *db, struct outbox *outbox, struct ctx *ctx,
+                           const char *id, struct user *out_user) MUST_CHECK;
 /* Pending users are not found by either. */
 struct err *store_fetch(struct sql_db *db, struct ctx *ctx, const char *id, struct user *out_user)
     MUST_CHECK;
@@ -37,8 +50,8 @@ enum user_edit { USER_KEEP, USER_UPDATE, USER_DELETE };
 typedef struct err *user_editor(struct user *user, void *data, enum user_edit *out_edit);
 /* Has the editor decide, and does what it says, with nobody in between. An update is a new version,
  * and a pending user with its address gives way. USER_CHANGED after many collisions with others. */
-struct err *store_edit(struct sql_db *db, struct ctx *ctx, const char *id, user_editor *editor,
-                       void *data, struct user *out_user) MUST_CHECK;
+struct err *store_edit(struct sql_db *db, struct outbox *outbox, struct ctx *ctx, const char *id,
+                       user_editor *editor, void *data, struct user *out_user) MUST_CHECK;
 
 /* Those who are not pending. Pages are as <sql/table.h> has them. */
 extern const struct sql_table users_table;

@@ -49,6 +49,13 @@ const struct model user_record_model =
     MODEL(struct user, user_record_fields, "A user, with the version that counts its changes",
           .schema = "user_record");
 
+static const struct field deleted_user_fields[] = {
+    FIELD(struct user, id, UUID, .flags = REQUIRED),
+    FIELD(struct user, version, INT, .flags = REQUIRED, .doc = "One more than the last one"),
+};
+const struct model deleted_user_model = MODEL(
+    struct user, deleted_user_fields, "A user who is not there any more", .schema = "deleted_user");
+
 static const struct field new_user_fields[] = {
     FIELD(struct new_user, email, EMAIL, .flags = REQUIRED, .doc = "Login address, unique",
           .example = "\"ann@example.com\""),
@@ -87,3 +94,18 @@ static const struct field user_email_fields[] = {
     FIELD(struct user_email, email, EMAIL, .flags = REQUIRED),
 };
 const struct model user_email_model = MODEL(struct user_email, user_email_fields, "An address");
+
+static const struct field user_list_query_fields[] = {
+    FIELD(struct user_list_query, limit, INT, .min = 1, .max = USER_LIST_MAX, .def = "200"),
+    FIELD(struct user_list_query, cursor, UUID, .doc = "next_cursor of the page before"),
+};
+const struct model user_list_query_model =
+    MODEL(struct user_list_query, user_list_query_fields, "Which page of all users");
+
+static const struct field user_list_fields[] = {
+    FIELD_ARRAY(struct user_list, items, count, OBJECT, .flags = REQUIRED,
+                .model = &user_record_model),
+    FIELD(struct user_list, next_cursor, UUID, .flags = NULLABLE),
+};
+const struct model user_list_model =
+    MODEL(struct user_list, user_list_fields, "Users in the order of their ids");

@@ -39,6 +39,8 @@ extern const struct model user_model;
 extern const struct model created_user_model;
 /* The same, not pending, with the version: what other services and exports get. */
 extern const struct model user_record_model;
+/* Id and version: all that is told of a user who was deleted. */
+extern const struct model deleted_user_model;
 
 /* An invitation, and users.v1.create. */
 struct new_user {
@@ -73,6 +75,20 @@ struct user_id {
     char id[UUID_TEXT];
 };
 extern const struct model user_id_model;
+
+/* users.v1.list: a page by id. */
+#define USER_LIST_MAX 500
+struct user_list_query {
+    int64_t limit;
+    const char *cursor; /* NULL: the first page */
+};
+extern const struct model user_list_query_model;
+struct user_list {
+    struct user *items;
+    size_t count;
+    const char *next_cursor; /* NULL: the last page */
+};
+extern const struct model user_list_model;
 
 struct user_email {
     char email[EMAIL_TEXT];

@@ -2,8 +2,11 @@
 
 #include <stdio.h>
 
+#include <base/clock.h>
 #include <base/str.h>
 #include <jose/jose.h>
+
+#define PATIENCE_MS 60000
 
 static struct nats_server server;
 struct fake_directory directory = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -65,6 +68,8 @@ struct err *replica_try_start(struct replica *replica, struct test_database *dat
     runtime->ctx = &replica->ctx;
     expect_ok(metrics_new(&runtime->metrics));
     expect_ok(bus_open(&(struct bus_options){.url = server.url, .name = "auth"}, &runtime->bus));
+    for (size_t i = 0; i < auth_app.stream_count; i++)
+        expect_ok(bus_declare_stream(runtime->bus, &auth_app.streams[i]));
     struct err *e = auth_app.start(runtime, &runtime->state);
     if (e) {
         close_parts(replica);
@@ -157,4 +162,34 @@ void take_refresh_token(struct replica *auth, const char *email, char out[static
     _cleanup_(reply_deinit) struct reply reply = log_in(auth, email, PASSWORD);
     check_reply(email, &reply, 200, "");
     assert_true(str_copy(out, 128, reply_text(&reply, "refresh_token")));
+}
+
+/* --- waiting for what events bring --- */
+
+/* Nothing tells of it but the table. */
+void await_number(struct test_database *database, const char *statement, int64_t number)
+{
+    int64_t until_ms = clock_mono_ms() + PATIENCE_MS, now = 0;
+    while ((now = test_database_number(database, statement)) != number) {
+        if (clock_mono_ms() > until_ms)
+            fail_msg("%s: still %lld, not %lld", statement, (long long)now, (long long)number);
+        expect_ok(ctx_sleep(NULL, 2));
+    }
+}
+
+void await_known(struct test_database *database, const char *user_id)
+{
+    struct user user = {0};
+    char statement[256];
+    pthread_mutex_lock(&directory.lock);
+    for (size_t i = 0; i < directory.count; i++) {
+        if (str_equal(directory.users[i].user.id, user_id))
+            user = directory.users[i].user;
+    }
+    pthread_mutex_unlock(&directory.lock);
+    snprintf(statement, sizeof(statement),
+             "SELECT count(*) FROM directory WHERE user_id = '%s' AND (version = %lld"
+             " OR status = 'deleted' AND %lld = 0)",
+             user_id, (long long)user.version, (long long)user.version);
+    await_number(database, statement, 1);
 }

@@ -64,6 +64,10 @@ void register_person(struct replica *auth, const char *email);
 /* The status of a login with this password, and its code. */
 struct reply log_in(struct replica *auth, const char *email, const char *password);
 struct reply refresh_with(struct replica *auth, const char *token);
+/* Waits until the statement, of a number, has this result. */
+void await_number(struct test_database *database, const char *statement, int64_t number);
+/* Waits until what the directory has of the user is known here. */
+void await_known(struct test_database *database, const char *user_id);
 /* Of a login that succeeds. */
 void take_refresh_token(struct replica *auth, const char *email, char out[static 128]);
 

@@ -1,5 +1,7 @@
 #include "fake_directory.h"
 
+#include <stdio.h>
+
 #include <base/clock.h>
 #include <base/str.h>
 
@@ -49,6 +51,34 @@ static struct fake_user *add_user(struct fake_directory *directory, const char *
     return user;
 }
 
+/* --- what it tells --- */
+
+void fake_directory_tell(struct fake_directory *directory, const char *type, const char *about,
+                         const char *data)
+{
+    char subject[64], id[UUID_TEXT];
+    snprintf(subject, sizeof(subject), "users.v1.events.%s", type);
+    uuid_new(id);
+    _cleanup_(buf_deinit) struct buf event = BUF_INIT(8192);
+    buf_printf(&event,
+               "{\"specversion\":\"1.0\",\"id\":\"%s\",\"source\":\"users\",\"type\":\"%s\","
+               "\"subject\":\"%s\",\"time\":\"2026-11-24T01:02:03.004Z\",\"data\":%s}",
+               id, subject, about, data);
+    _cleanup_(ctx_deinit) struct ctx ctx;
+    ctx_init(&ctx, NULL, PATIENCE_MS);
+    expect_ok(bus_publish(directory->bus, &ctx, subject, id, event.data, event.len));
+}
+
+static void tell(struct fake_directory *directory, const char *type, const struct user *user)
+{
+    if (!directory->bus || directory->is_silent)
+        return;
+    _cleanup_(buf_deinit) struct buf data = BUF_INIT(4096);
+    struct json_writer writer = JSON_WRITER(&data);
+    model_write(str_equal(type, "deleted") ? &deleted_user_model : &told_user_model, user, &writer);
+    fake_directory_tell(directory, type, user->id, buf_text(&data));
+}
+
 /* --- what it answers --- */
 
 struct question {
@@ -82,8 +112,11 @@ static struct err *activate(struct fake_directory *directory, const struct quest
     struct fake_user *user = find_by_id(directory, in->id);
     if (!user)
         return err_new(&DIRECTORY_NO_USER, "gone");
-    user->user.version += user->is_pending;
-    user->is_pending = false;
+    if (user->is_pending) {
+        user->is_pending = false;
+        user->user.version++;
+        tell(directory, "created", &user->user);
+    }
     *out = user->user;
     return NULL;
 }
@@ -149,9 +182,55 @@ static struct err *answer_get(struct bus_call *call)
     return answer(call, get);
 }
 
+#define PAGE 3
+
+struct list_question {
+    char cursor[UUID_TEXT];
+};
+static const struct field list_question_fields[] = {FIELD(struct list_question, cursor, UUID)};
+static const struct model list_question_model =
+    MODEL(struct list_question, list_question_fields, "Which page");
+
+static const struct field page_fields[] = {
+    FIELD_ARRAY(struct user_page, items, count, OBJECT, .model = &told_user_model),
+    FIELD(struct user_page, next_cursor, UUID, .flags = NULLABLE),
+};
+static const struct model page_model = MODEL(struct user_page, page_fields, "A page");
+
+/* The first user behind the cursor. */
+static const struct fake_user *find_next(struct fake_directory *directory, const char *cursor)
+{
+    const struct fake_user *next = NULL;
+    for (size_t i = 0; i < directory->count; i++) {
+        const struct fake_user *user = &directory->users[i];
+        if (!user->is_pending && strcmp(user->user.id, cursor) > 0 &&
+            (!next || strcmp(user->user.id, next->user.id) < 0))
+            next = user;
+    }
+    return next;
+}
+
+static struct err *answer_list(struct bus_call *call)
+{
+    struct fake_directory *directory = call->state;
+    const struct list_question *in = call->in;
+    struct user_page *out = call->out;
+    struct user *users = arena_calloc(call->arena, PAGE, sizeof(*users));
+    pthread_mutex_lock(&directory->lock);
+    struct err *e = take_fault(directory, call->subject, false);
+    const struct fake_user *user = find_next(directory, in->cursor);
+    for (; user && out->count < PAGE; user = find_next(directory, user->user.id))
+        users[out->count++] = user->user;
+    out->items = users;
+    out->next_cursor = user ? users[PAGE - 1].id : NULL;
+    pthread_mutex_unlock(&directory->lock);
+    return e;
+}
+
 static const struct bus_method methods[] = {
     {"users.v1.create", answer_create, &question_model, &told_user_model, ""},
     {"users.v1.activate", answer_activate, &question_model, &told_user_model, ""},
+    {"users.v1.list", answer_list, &list_question_model, &page_model, ""},
     {"users.v1.get", answer_get, &question_model, &told_user_model, ""},
     {"users.v1.find_by_email", answer_get, &question_model, &told_user_model, ""},
 };
@@ -164,6 +243,8 @@ void fake_directory_start(struct fake_directory *directory, const char *nats_url
     _cleanup_(ctx_deinit) struct ctx ctx;
     ctx_init(&ctx, NULL, PATIENCE_MS);
     expect_ok(bus_wait(directory->bus, &ctx));
+    static const struct bus_stream stream = {.name = "USERS", .subjects = "users.v1.events.>"};
+    expect_ok(bus_ensure_stream(directory->bus, &ctx, &stream));
     expect_ok(bus_serve(directory->bus, methods, ARRAY_LEN(methods), directory));
     expect_ok(bus_wait(asker, &ctx));
     for (;;) {
@@ -188,7 +269,15 @@ void fake_directory_clear(struct fake_directory *directory)
     pthread_mutex_lock(&directory->lock);
     directory->count = 0;
     directory->fault = (struct fault){0};
+    directory->is_silent = false;
     directory->pause_at = NULL;
+    pthread_mutex_unlock(&directory->lock);
+}
+
+void fake_directory_order(struct fake_directory *directory, struct fault fault)
+{
+    pthread_mutex_lock(&directory->lock);
+    directory->fault = fault;
     pthread_mutex_unlock(&directory->lock);
 }
 
@@ -200,6 +289,7 @@ struct user fake_directory_add(struct fake_directory *directory, const char *ema
     assert_non_null(user);
     user->user.status = status;
     struct user copy = user->user;
+    tell(directory, "created", &copy);
     pthread_mutex_unlock(&directory->lock);
     return copy;
 }
@@ -215,6 +305,7 @@ void fake_directory_change(struct fake_directory *directory, const char *id, con
     user->user.status = status;
     user->user.updated_at_ms++;
     user->user.version++;
+    tell(directory, "updated", &user->user);
     pthread_mutex_unlock(&directory->lock);
 }
 
@@ -223,6 +314,8 @@ void fake_directory_remove(struct fake_directory *directory, const char *id)
     pthread_mutex_lock(&directory->lock);
     struct fake_user *user = find_by_id(directory, id);
     assert_non_null(user);
+    user->user.version++;
+    tell(directory, "deleted", &user->user);
     remove_user(directory, user);
     pthread_mutex_unlock(&directory->lock);
 }

@@ -1,6 +1,6 @@
 /*
  * The directory of users on NATS, in memory and with faults to order: what services/users answers
- * to users.v1.*, which may not be linked here.
+ * to users.v1.* and tells in its events, which may not be linked here.
  */
 #ifndef AUTH_FAKE_DIRECTORY_H
 #define AUTH_FAKE_DIRECTORY_H
@@ -29,6 +29,7 @@ struct fault {
 
 struct fake_directory {
     struct bus *bus;
+    bool is_silent;       /* nothing is told of what changes */
     pthread_mutex_t lock; /* of what follows */
     struct fake_user users[FAKE_USERS_MAX];
     size_t count;
@@ -45,6 +46,8 @@ void fake_directory_start(struct fake_directory *directory, const char *nats_url
 /* Its users stay. Requests are answered by nobody afterwards. */
 void fake_directory_stop(struct fake_directory *directory);
 void fake_directory_clear(struct fake_directory *directory);
+/* The next fault, in place of one that is left. */
+void fake_directory_order(struct fake_directory *directory, struct fault fault);
 
 /* A user of that status, made there without auth. */
 struct user fake_directory_add(struct fake_directory *directory, const char *email, int role,
@@ -52,6 +55,9 @@ struct user fake_directory_add(struct fake_directory *directory, const char *ema
 /* Changes the user with this id; its version goes up. */
 void fake_directory_change(struct fake_directory *directory, const char *id, const char *email,
                            int role, int status);
+/* An event of this type ("updated") with these data. */
+void fake_directory_tell(struct fake_directory *directory, const char *type, const char *about,
+                         const char *data);
 void fake_directory_remove(struct fake_directory *directory, const char *id);
 /* Active and suspended users with this address. */
 size_t fake_directory_count(struct fake_directory *directory, const char *email);

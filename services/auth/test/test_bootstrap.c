@@ -112,7 +112,7 @@ static void test_a_step_fails_first(void **state)
     for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
         fake_directory_clear(&directory);
         test_database_run(&fixture->database, "DELETE FROM accounts");
-        directory.fault = faults[i];
+        fake_directory_order(&directory, faults[i]);
         struct replica auth;
         replica_start(&auth, &fixture->database, &settings);
         await_ready(&auth);

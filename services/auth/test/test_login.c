@@ -137,7 +137,7 @@ static void test_directory_away(void **state)
     check_login(fixture, "Sue", "sue@example.com", PASSWORD, 403, "account_suspended");
     fake_directory_change(&directory, ann.id, "anna@example.com", ROLE_USER, STATUS_ACTIVE);
     check_login(fixture, "Ann", "anna@example.com", PASSWORD, 200, "");
-    directory.fault = (struct fault){"activate", &ERR_INTERNAL, 1, false};
+    fake_directory_order(&directory, (struct fault){"activate", &ERR_INTERNAL, 1, false});
     _cleanup_(reply_deinit) struct reply lost = CALL(
         fixture->auth.server, POST, REGISTER,
         .body = "{\"email\":\"lost@example.com\",\"password\":\"" PASSWORD "\",\"name\":\"L\"}");

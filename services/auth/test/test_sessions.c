@@ -265,6 +265,7 @@ static void test_states_of_the_user(void **state)
             fake_directory_remove(&directory, user.id);
         else
             fake_directory_change(&directory, user.id, email, rows[i].role, rows[i].status);
+        await_known(&fixture->database, user.id);
         _cleanup_(reply_deinit) struct reply reply = refresh_with(&fixture->auth, token);
         CHECK_INT(rows[i].name, reply.status, rows[i].is_good ? 200 : 401);
         check_refresh(&fixture->auth, rows[i].name, other, rows[i].is_good);

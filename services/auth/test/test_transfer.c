@@ -42,7 +42,7 @@ static void test_move(void **state)
     const struct user sue = directory.users[directory.count - 1].user;
     fake_directory_change(&directory, sue.id, "sue@example.com", ROLE_ADMIN, STATUS_SUSPENDED);
     check_login(&fixture->auth, "sue@example.com", 403);
-    directory.fault = (struct fault){"activate", &ERR_INTERNAL, 1, false};
+    fake_directory_order(&directory, (struct fault){"activate", &ERR_INTERNAL, 1, false});
     _cleanup_(reply_deinit) struct reply lost = CALL(
         fixture->auth.server, POST, REGISTER,
         .body = "{\"email\":\"lost@example.com\",\"password\":\"" PASSWORD "\",\"name\":\"L\"}");

@@ -7,6 +7,8 @@
 #include <base/clock.h>
 #include <base/str.h>
 
+#include "handlers.h"
+
 static struct err *call_method(struct fixture *fixture, const char *subject, const void *in,
                                struct user *out_user)
 {
@@ -180,6 +182,47 @@ static void test_different_addresses_do_not_collide(void **state)
     assert_int_equal(atomic_load(&race.winners), RACERS * ROUNDS);
 }
 
+static struct user_list list(struct fixture *fixture, struct arena *arena, int64_t limit,
+                             const char *cursor)
+{
+    struct user_list_query in = {.limit = limit, .cursor = cursor};
+    struct user_list out = {0};
+    struct bus_call call = {.in = &in, .out = &out, .arena = arena, .state = &fixture->service};
+    expect_ok(method_list(&call));
+    return out;
+}
+
+/* Everybody once, whatever the size of the page, and nobody who is pending. */
+static void test_list(void **state)
+{
+    struct fixture *fixture = *state;
+    struct user out = {0};
+    for (int i = 0; i < 4; i++) {
+        char email[64];
+        snprintf(email, sizeof(email), "half-%d@example.com", i);
+        expect_ok(create(fixture, email, &out));
+        snprintf(email, sizeof(email), "user-%d@example.com", i);
+        make_user(fixture, email, "U", ROLE_USER, i ? STATUS_ACTIVE : STATUS_SUSPENDED);
+    }
+    for (int64_t limit = 1; limit <= 9; limit++) {
+        _cleanup_(arena_deinit) struct arena arena = ARENA_INIT((size_t)1 << 20);
+        const char *cursor = NULL, *last = "";
+        size_t count = 0;
+        do {
+            struct user_list page = list(fixture, &arena, limit, cursor);
+            assert_true(page.count <= (size_t)limit);
+            for (size_t i = 0; i < page.count; i++) {
+                assert_true(strcmp(last, page.items[i].id) < 0);
+                last = page.items[i].id;
+                assert_int_equal(page.items[i].version, 1);
+            }
+            count += page.count;
+            cursor = page.next_cursor;
+        } while (cursor);
+        assert_int_equal(count, 7);
+    }
+}
+
 static void test_models(void **state)
 {
     (void)state;
@@ -187,13 +230,16 @@ static void test_models(void **state)
         expect_ok(model_check(users_app.methods[i].in));
         expect_ok(model_check(users_app.methods[i].out));
     }
+    for (size_t i = 0; i < users_app.event_count; i++)
+        expect_ok(model_check(users_app.events[i].model));
 }
 
 static void test_start_and_stop(void **state)
 {
     struct fixture *fixture = *state;
     struct users_settings settings = {.pending_ttl_s = 1};
-    struct app_runtime runtime = {.db = fixture->database.db, .own_settings = &settings};
+    struct app_runtime runtime = {
+        .db = fixture->database.db, .bus = fixture->bus, .own_settings = &settings};
     struct user lost = {0};
     expect_ok(create(fixture, "lost@example.com", &lost));
     expect_ok(users_app.start(&runtime, &runtime.state));
@@ -218,6 +264,7 @@ int main(void)
         TEST(test_old_pending_users_go),
         TEST(test_exactly_one_registration_wins),
         TEST(test_different_addresses_do_not_collide),
+        TEST(test_list),
         TEST(test_models),
         TEST(test_start_and_stop),
     };

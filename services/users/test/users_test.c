@@ -11,7 +11,8 @@ struct user make_user(struct fixture *fixture, const char *email, const char *na
     assert_true(str_copy(new_user.email, sizeof(new_user.email), email));
     assert_true(str_copy(new_user.name, sizeof(new_user.name), name));
     struct user user = {0};
-    expect_ok(store_create(fixture->database.db, NULL, &new_user, (enum user_status)status, &user));
+    expect_ok(store_create(fixture->database.db, fixture->service.outbox, NULL, &new_user,
+                           (enum user_status)status, &user));
     return user;
 }
 
@@ -36,6 +37,11 @@ int fixture_start(void **state)
     test_database_open(&fixture->database, users_app.migrations);
     fixture->service.db = fixture->database.db;
     app_idempotency_init(&fixture->keys, fixture->database.db);
+    expect_ok(bus_open(&(struct bus_options){.url = "nats://127.0.0.1:1", .name = "users"},
+                       &fixture->bus));
+    const struct outbox_options outbox = {
+        .db = fixture->database.db, .bus = fixture->bus, .source = "users"};
+    expect_ok(outbox_start(&outbox, &fixture->service.outbox));
     fixture->tables[0] = users_app.routes;
     const struct http_server_options options = {
         .name = "users",
@@ -60,6 +66,8 @@ int fixture_stop(void **state)
 {
     struct fixture *fixture = *state;
     http_server_stop(fixture->server, 0);
+    outbox_stop(fixture->service.outbox, 0);
+    bus_close(fixture->bus);
     test_database_close(&fixture->database);
     free(fixture);
     return 0;

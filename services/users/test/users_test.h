@@ -11,6 +11,7 @@
 
 struct fixture {
     struct test_database database;
+    struct bus *bus; /* connected to nothing: events stay in the outbox */
     struct service service;
     struct app_idempotency keys;
     struct route_table tables[2];

@@ -8,8 +8,9 @@
  *     }
  *
  * Subcommands: serve (default), migrate [--status], config, healthcheck, openapi, asyncapi (with
- * APP_BUS), version, help, and those of the service itself (.commands). Exit status: 0; 1 for a failure, a second signal and an
- * unhealthy process; 2 for a wrong command or wrong settings, all of which one message lists.
+ * APP_BUS), version, help, and those of the service itself (.commands). Exit status: 0; 1 for a
+ * failure, a second signal and an unhealthy process; 2 for a wrong command or wrong settings, all of
+ * which one message lists.
  *
  * serve, in this order:
  *   1. settings are loaded, logs begin, database, bus and verifier are opened; none of them need be
