@@ -43,6 +43,6 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
     -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection
     -fcf-protection)
   target_link_options(plankton_flags INTERFACE
-    -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed -Werror)
+    -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed)
   set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
 endif()

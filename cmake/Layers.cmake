@@ -181,6 +181,7 @@ function(plankton_service name)
   _plankton_declare(${target} ${PLANKTON_SERVICE_LAYER})
   add_executable(${name} main.c)
   target_link_libraries(${name} PRIVATE ${target} plankton_flags)
+  target_link_options(${name} PRIVATE -Werror) # what LTO finds; it knows too little of cmocka
   _plankton_third_party(${name} ${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
   if(BUILD_TESTING)
