@@ -1,5 +1,8 @@
 """From SQLite to PostgreSQL by export and import: afterwards everybody can sign in."""
+import os
+import pty
 import secrets
+import subprocess
 
 import harness
 
@@ -113,3 +116,18 @@ def test_a_line_that_is_wrong(tmp_path, mesh):
     assert status == 0 and "wrong-1@example.com" in output and '"count":1' in output
     assert mesh.users.run("export", "a", "b")[0] == 2
     assert mesh.users.run("import", "--force")[0] == 2
+
+
+def test_progress_on_a_terminal(mesh):
+    """There only: a log has the result alone."""
+    terminal, end = pty.openpty()
+    try:
+        subprocess.run([harness.BIN / "users", "export"], env=mesh.users.env, check=True,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=end)
+        shown = os.read(terminal, 4096).decode()
+    finally:
+        os.close(terminal)
+        os.close(end)
+    assert "\rexported " in shown and shown.rstrip().endswith(" users exported"), shown
+    status, output = mesh.users.run("export")
+    assert status == 0 and "\r" not in output

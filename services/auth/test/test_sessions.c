@@ -292,6 +292,32 @@ static void test_directory_away(void **state)
     rotate(&fixture->auth, token);
 }
 
+/* The user is not known here, as after an account of the release before: the directory is asked. */
+static void test_user_not_known(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char forget[] = "DELETE FROM directory";
+    register_person(&fixture->auth, ANN);
+    const struct user ann = directory.users[directory.count - 1].user;
+    await_known(&fixture->database, ann.id);
+    char token[128];
+    take_refresh_token(&fixture->auth, ANN, token);
+    test_database_run(&fixture->database, forget);
+    rotate(&fixture->auth, token);
+    test_database_run(&fixture->database, forget);
+    fake_directory_stop(&directory);
+    _cleanup_(reply_deinit) struct reply away = refresh_with(&fixture->auth, token);
+    check_reply("away", &away, 503, "upstream_unavailable");
+    assert_int_equal(sessions(fixture), 1); /* not knowing is no reason to end it */
+    fake_directory_start(&directory, nats_url(), fixture->auth.runtime.bus);
+    rotate(&fixture->auth, token);
+    test_database_run(&fixture->database, forget);
+    directory.is_silent = true;
+    fake_directory_remove(&directory, ann.id);
+    check_refresh(&fixture->auth, "gone", token, false);
+    assert_int_equal(sessions(fixture), 0);
+}
+
 /* --- logout --- */
 
 static void test_logout(void **state)
@@ -362,6 +388,7 @@ int main(void)
         TEST(test_bad_requests),
         TEST(test_states_of_the_user),
         TEST(test_directory_away),
+        TEST(test_user_not_known),
         TEST(test_logout),
         TEST(test_session_cap),
         TEST(test_account_deleted_meanwhile),
