@@ -28,7 +28,7 @@ static void run(const struct nats_server *server, int log)
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
     execlp("nats-server", "nats-server", "-a", "127.0.0.1", "-p", port, "-js", "-sd",
-           server->directory, (char *)NULL);
+           server->directory, server->config ? "-c" : (char *)NULL, server->config, (char *)NULL);
     _exit(NOT_INSTALLED);
 }
 
@@ -78,7 +78,13 @@ void nats_server_restart(struct nats_server *server)
 
 void nats_server_start(struct nats_server *server)
 {
-    *server = (struct nats_server){.directory = "/tmp/plankton-nats-XXXXXX", .log = -1};
+    nats_server_start_with(server, NULL);
+}
+
+void nats_server_start_with(struct nats_server *server, const char *config)
+{
+    *server =
+        (struct nats_server){.directory = "/tmp/plankton-nats-XXXXXX", .log = -1, .config = config};
     assert_non_null(mkdtemp(server->directory));
     nats_server_restart(server);
 }

@@ -20,11 +20,14 @@ struct nats_server {
     int log;   /* what it writes; -1 when not running */
     int port;
     char directory[64];
-    char url[64]; /* nats://127.0.0.1:PORT */
+    char url[64];       /* nats://127.0.0.1:PORT */
+    const char *config; /* path of the caller's; NULL: none */
 };
 
 /* Return when it answers. */
 void nats_server_start(struct nats_server *server);
+/* With a configuration file, whose path is borrowed. */
+void nats_server_start_with(struct nats_server *server, const char *config);
 void nats_server_restart(struct nats_server *server);
 void nats_server_kill(struct nats_server *server);
 /* Also forgets everything it had stored. */

@@ -28,6 +28,10 @@ struct err *app_open_bus(struct process *process)
     const struct bus_options options = {
         .url = process->settings.shared.nats_url,
         .creds_file = process->settings.shared.nats_creds_file,
+        .ca_file = process->settings.shared.nats_ca_file,
+        .cert_file = process->settings.shared.nats_cert_file,
+        .key_file = process->settings.shared.nats_key_file,
+        .stream_replicas = process->settings.shared.nats_stream_replicas,
         .name = app->name,
         .metrics = process->runtime.metrics,
     };

@@ -78,6 +78,17 @@ static const struct cfg_setting bus[] = {
             .values = nats_schemes, .help = "NATS servers, separated by commas"),
     CFG_STRING(struct app_settings, nats_creds_file, "NATS_CREDS_FILE", .check = is_readable_file,
                .help = "User JWT and seed for NATS, as nsc writes them"),
+    CFG_STRING(struct app_settings, nats_ca_file, "NATS_CA_FILE", .check = is_readable_file,
+               .help =
+                   "Who signs the certificates of the NATS servers; with it, TLS is used. Else, "
+                   "for tls://, whom the system trusts"),
+    CFG_STRING(struct app_settings, nats_cert_file, "NATS_CERT_FILE", .check = is_readable_file,
+               .help = "The service's own certificate for NATS, with its chain"),
+    CFG_STRING(struct app_settings, nats_key_file, "NATS_KEY_FILE", .check = is_readable_file,
+               .help = "The key of NATS_CERT_FILE"),
+    CFG_INT(struct app_settings, nats_stream_replicas, "NATS_STREAM_REPLICAS", .def = "0", .min = 0,
+            .max = 5,
+            .help = "Of each stream in a NATS cluster, odd; 0: as they are, and 1 of new ones"),
 };
 static const struct cfg_table bus_table = CFG_TABLE("Services on the message bus", bus);
 
@@ -142,6 +153,9 @@ struct err *app_settings_init(struct settings *settings, const struct app *app)
 struct err *app_settings_load(struct settings *settings, const struct app *app)
 {
     TRY(cfg_load(settings->bindings, settings->binding_count, environ));
+    const struct app_settings *shared = &settings->shared;
+    if (!shared->nats_cert_file != !shared->nats_key_file)
+        return err_new(&CFG_INVALID, "NATS_CERT_FILE, NATS_KEY_FILE: both must be set, or none");
     return app->check ? app->check(&settings->shared, settings->own) : NULL;
 }
 

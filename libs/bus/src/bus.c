@@ -38,12 +38,17 @@ static struct err *init(struct bus *bus, const struct bus_options *options)
         return err_new(&BUS_FAILED, "the name is too long: %s", options->name);
     bus->handler_threads = options->handler_threads;
     bus->handler_queue = options->handler_queue;
+    bus->stream_replicas = options->stream_replicas;
+    bus->complained_ms = INT64_MIN;
     bus->metrics = options->metrics;
     if (bus->metrics)
         bus->connected = metric_gauge(bus->metrics, "bus_connected",
                                       "Whether there is a connection to NATS", NULL);
     TRY(copy(options->url, &bus->url));
     TRY(copy(options->creds_file, &bus->creds_file));
+    TRY(copy(options->ca_file, &bus->ca_file));
+    TRY(copy(options->cert_file, &bus->cert_file));
+    TRY(copy(options->key_file, &bus->key_file));
     TRY(copy(options->name, &bus->name));
     return bus_calls_open(bus);
 }
@@ -58,6 +63,9 @@ static void deinit(struct bus *bus)
     pthread_mutex_destroy(&bus->lock);
     free(bus->url);
     free(bus->creds_file);
+    free(bus->ca_file);
+    free(bus->cert_file);
+    free(bus->key_file);
     free(bus->name);
     free(bus);
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <base/clock.h>
 #include <base/secret.h>
 #include <base/str.h>
 #include <conc/thread.h>
@@ -23,6 +24,7 @@
 #define DELAY_MIN_MS     50
 #define DELAY_MAX_MS     1000
 #define SERVERS_MAX      16
+#define COMPLAIN_MS      1000
 
 static const struct err_kind *kind_of(natsStatus status)
 {
@@ -86,6 +88,26 @@ static void on_closed(natsConnection *connection, void *data)
     pthread_mutex_unlock(&bus->lock);
 }
 
+/* What the server does not permit; but not for each of a thousand messages. */
+static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status,
+                     void *data)
+{
+    (void)subscription;
+    struct bus *bus = data;
+    const char *text = NULL;
+    int64_t now_ms = clock_mono_ms();
+    pthread_mutex_lock(&bus->lock);
+    bool is_due = bus->complained_ms == INT64_MIN || now_ms - bus->complained_ms >= COMPLAIN_MS;
+    if (is_due)
+        bus->complained_ms = now_ms;
+    pthread_mutex_unlock(&bus->lock);
+    if (!is_due)
+        return;
+    if (natsConnection_GetLastError(connection, &text) == NATS_OK || !text || !*text)
+        text = natsStatus_GetText(status);
+    slog_warn("message bus refuses", SLOG_STR("reason", text));
+}
+
 static natsStatus set_servers(natsOptions *options, const char *urls)
 {
     _cleanup_(free) char *copy = strdup(urls);
@@ -99,14 +121,26 @@ static natsStatus set_servers(natsOptions *options, const char *urls)
             servers[count++] = url;
     }
     natsStatus status = natsOptions_SetServers(options, servers, count);
-    if (status == NATS_OK && strstr(urls, "tls://"))
-        status = natsOptions_SetSecure(options, true);
+    return status;
+}
+
+static natsStatus set_tls(struct bus *bus, natsOptions *options)
+{
+    if (!bus->ca_file && !strstr(bus->url, "tls://"))
+        return NATS_OK;
+    natsStatus status = natsOptions_SetSecure(options, true);
+    if (status == NATS_OK && bus->ca_file)
+        status = natsOptions_LoadCATrustedCertificates(options, bus->ca_file);
+    if (status == NATS_OK && bus->cert_file)
+        status = natsOptions_LoadCertificatesChain(options, bus->cert_file, bus->key_file);
     return status;
 }
 
 static natsStatus set_options(struct bus *bus, natsOptions *options)
 {
     natsStatus status = set_servers(options, bus->url);
+    if (status == NATS_OK)
+        status = set_tls(bus, options);
     if (status == NATS_OK && bus->creds_file)
         status = natsOptions_SetUserCredentialsFromFiles(options, bus->creds_file, NULL);
     if (status == NATS_OK)
@@ -129,6 +163,8 @@ static natsStatus set_options(struct bus *bus, natsOptions *options)
         status = natsOptions_SetSendAsap(options, true);
     if (status == NATS_OK)
         status = natsOptions_SetClosedCB(options, on_closed, bus);
+    if (status == NATS_OK)
+        status = natsOptions_SetErrorHandler(options, on_error, bus);
     return status;
 }
 

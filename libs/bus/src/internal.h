@@ -58,7 +58,8 @@ void bus_forget_handles(struct bus *bus);
 
 struct bus {
     char *url;
-    char *creds_file; /* NULL: none */
+    char *creds_file, *ca_file, *cert_file, *key_file; /* NULL: none */
+    int stream_replicas;
     char *name;
     size_t handler_threads, handler_queue;
     struct metrics *metrics;  /* NULL: none */
@@ -76,7 +77,8 @@ struct bus {
     bool is_lost;               /* nats.c has closed the present connection */
     size_t senders;             /* threads inside a call on it */
     bool is_stopping;
-    char reason[256]; /* why it is not connected */
+    char reason[256];      /* why it is not connected */
+    int64_t complained_ms; /* monotonic: when something not permitted was logged */
     struct list_node subscriptions;
     const struct bus_stream *streams[BUS_STREAMS_MAX];
     size_t stream_count;

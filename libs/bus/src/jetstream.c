@@ -126,7 +126,8 @@ static int64_t max_bytes(const struct bus_stream *stream)
     return stream->max_bytes ? stream->max_bytes : MAX_BYTES_DEFAULT;
 }
 
-static void write_own_config(const struct bus_stream *stream, struct json_writer *w)
+static void write_own_config(const struct bus *bus, const struct bus_stream *stream,
+                             struct json_writer *w)
 {
     json_write_name(w, "name");
     json_write_string(w, stream->name);
@@ -142,28 +143,38 @@ static void write_own_config(const struct bus_stream *stream, struct json_writer
         json_write_name(w, "allow_direct");
         json_write_bool(w, true);
     }
+    if (bus->stream_replicas > 0) {
+        json_write_name(w, "num_replicas");
+        json_write_i64(w, bus->stream_replicas);
+    }
 }
 
-static bool is_own_config(const struct bus_stream *stream, const char *name)
+static bool is_own_config(const struct bus *bus, const struct bus_stream *stream, const char *name)
 {
     static const char *const own[] = {"name", "subjects", "max_age", "max_bytes"};
     for (size_t i = 0; i < ARRAY_LEN(own); i++) {
         if (str_equal(own[i], name))
             return true;
     }
-    return stream->is_read_singly && str_equal(name, "allow_direct");
+    return (stream->is_read_singly && str_equal(name, "allow_direct")) ||
+           (bus->stream_replicas > 0 && str_equal(name, "num_replicas"));
 }
 
-static bool has_own_config(const struct bus_stream *stream, const struct json_value *config)
+static bool has_own_config(const struct bus *bus, const struct bus_stream *stream,
+                           const struct json_value *config)
 {
     const struct json_value *subjects = json_get(config, "subjects");
     const char *subject = json_string(json_first(subjects));
     int64_t age = -1;
     int64_t bytes = -1;
+    int64_t replicas = -1;
     bool is_direct = false; /* left out when it is not set */
     json_i64(json_get(config, "max_age"), &age);
     json_i64(json_get(config, "max_bytes"), &bytes);
     json_bool(json_get(config, "allow_direct"), &is_direct);
+    json_i64(json_get(config, "num_replicas"), &replicas);
+    if (bus->stream_replicas > 0 && replicas != bus->stream_replicas)
+        return false;
     return is_direct >= stream->is_read_singly && json_count(subjects) == 1 && subject &&
            str_equal(subject, stream->subjects) && age == max_age_ns(stream) &&
            bytes == max_bytes(stream);
@@ -176,9 +187,9 @@ static struct err *put_stream(struct bus *bus, struct ctx *ctx, const struct bus
     _cleanup_(buf_deinit) struct buf body = BUF_INIT(CONFIG_MAX);
     struct json_writer w = JSON_WRITER(&body);
     json_begin_object(&w);
-    write_own_config(stream, &w);
+    write_own_config(bus, stream, &w);
     json_foreach (member, present) {
-        if (is_own_config(stream, json_name(member)))
+        if (is_own_config(bus, stream, json_name(member)))
             continue;
         json_write_name(&w, json_name(member));
         json_write_value(&w, member);
@@ -186,8 +197,6 @@ static struct err *put_stream(struct bus *bus, struct ctx *ctx, const struct bus
     if (!present) {
         json_write_name(&w, "storage");
         json_write_string(&w, "file");
-        json_write_name(&w, "num_replicas");
-        json_write_i64(&w, 1);
     }
     json_end_object(&w);
     char subject[BUS_SUBJECT_TEXT];
@@ -205,7 +214,7 @@ struct err *bus_ensure_stream(struct bus *bus, struct ctx *ctx, const struct bus
         return e;
     err_free(e);
     const struct json_value *config = info ? json_get(json_root(info), "config") : NULL;
-    if (config && has_own_config(stream, config))
+    if (config && has_own_config(bus, stream, config))
         return NULL;
     return put_stream(bus, ctx, stream, config);
 }

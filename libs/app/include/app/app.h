@@ -57,9 +57,11 @@ struct app_settings {
     char *admin_addr;
     char *database_url;
     char *nats_url;
-    char *nats_creds_file; /* NULL: none */
-    int log_level;         /* enum slog_level */
-    int log_format;        /* enum slog_format */
+    char *nats_creds_file;                               /* NULL: none */
+    char *nats_ca_file, *nats_cert_file, *nats_key_file; /* likewise */
+    int nats_stream_replicas;
+    int log_level;  /* enum slog_level */
+    int log_format; /* enum slog_format */
     bool access_log;
     int64_t lame_duck_ms;
     int64_t drain_ms;

@@ -10,6 +10,9 @@
  * caller's deadline when it sends. An error reply is a problem document (RFC 9457) with the header
  * Plankton-Error: <code>.
  *
+ * What the server does not permit is logged; nobody answers then, so requests and events end with
+ * ERR_UPSTREAM_TIMEOUT. Permissions that suffice: docs/nats.md.
+ *
  * Errors: ERR_UPSTREAM_UNAVAILABLE (not connected, connection lost, no one listens),
  * ERR_UPSTREAM_TIMEOUT, ERR_CANCELLED, ERR_OVERLOADED (too many requests under way), BUS_FAILED
  * (NATS refused, or a message that nobody should have sent).
@@ -46,9 +49,17 @@
 struct bus;
 
 struct bus_options {
-    const char *url; /* nats://host:port or tls://host:port, several with commas */
+    /* nats://host:port or tls://host:port, with user:password@ in front of the host where the server
+     * wants that; several with commas: the servers of one cluster. */
+    const char *url;
     /* JWT and seed as `nsc` writes them, read at each connect; NULL: none. */
     const char *creds_file;
+    /* PEM, read at each connect. With a CA, or with one tls:// in the URL, nothing is sent in the
+     * clear. */
+    const char *ca_file;     /* who signs the servers' certificates; NULL: whom the system trusts */
+    const char *cert_file;   /* of the client, with its chain; NULL: none */
+    const char *key_file;    /* set if cert_file is */
+    int stream_replicas;     /* of the streams that are ensured; 0: 1 for new ones */
     const char *name;        /* the service: connection name and queue group */
     size_t handler_threads;  /* 0: 8 */
     size_t handler_queue;    /* requests that may wait; 0: 256; further ones get ERR_OVERLOADED */
@@ -56,7 +67,7 @@ struct bus_options {
 };
 
 /* Copies the options and returns before anything was connected: never fails because the server is
- * away. Certificates of tls:// are verified against the system's. */
+ * away. A server's certificate must be signed by the CA and be for the host of the URL. */
 struct err *bus_open(const struct bus_options *options, struct bus **out_bus) MUST_CHECK;
 bool bus_is_connected(struct bus *bus);
 /* NULL when connected, else ERR_UPSTREAM_UNAVAILABLE with the reason (readiness). */
@@ -129,8 +140,8 @@ struct bus_stream {
     int64_t max_bytes;    /* 0: 256 MiB; the oldest events make room */
     bool is_read_singly;  /* for bus_fetch_stored() */
 };
-/* Creates the stream, or updates these properties of it; others, such as its replicas, stay as the
- * operator has set them. */
+/* Creates the stream, or updates these properties of it (and its replicas if stream_replicas says
+ * how many); others stay as the operator has set them. */
 struct err *bus_ensure_stream(struct bus *bus, struct ctx *ctx, const struct bus_stream *stream)
     MUST_CHECK;
 /* Has bus_ensure_stream() done on every new connection, until it succeeds, so that a publisher
