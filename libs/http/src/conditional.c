@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <base/str.h>
+
 #include "exchange.h"
 
 #define TAG_TEXT 32
@@ -30,6 +32,36 @@ static bool has_tag(const char *list, const char *tag, bool weak_is_enough)
     }
 }
 
+static bool is_any(const char *list)
+{
+    list += strspn(list, " \t");
+    return list[0] == '*' && list[1 + strspn(list + 1, " \t")] == '\0';
+}
+
+enum found { NO_HEADER, NO_MATCH, MATCH };
+
+/* A list may be spread over several headers. tag NULL: there is nothing that could match. */
+static enum found find(const struct http_req *req, const char *name, const char *tag,
+                       bool weak_is_enough)
+{
+    enum found found = NO_HEADER;
+    for (size_t i = 0; i < req->header_count; i++) {
+        if (!str_equal_nocase(req->headers[i].name, name))
+            continue;
+        const char *list = req->headers[i].value;
+        if (tag && (is_any(list) || has_tag(list, tag, weak_is_enough)))
+            return MATCH;
+        found = NO_MATCH;
+    }
+    return found;
+}
+
+static struct err *failed(const char *tag)
+{
+    return tag ? err_new(&ERR_PRECONDITION_FAILED, "the present version is %s", tag)
+               : err_new(&ERR_PRECONDITION_FAILED, "there is nothing yet");
+}
+
 struct err *http_set_etag(struct http_res *res, int64_t version)
 {
     char tag[TAG_TEXT];
@@ -41,10 +73,10 @@ struct err *http_etag(struct http_req *req, struct http_res *res, int64_t versio
 {
     char tag[TAG_TEXT];
     format_tag(version, tag);
+    if (find(req, "If-Match", tag, false) == NO_MATCH)
+        return failed(tag);
     TRY(http_set_header(res, "ETag", "%s", tag));
-    const char *list = http_header(req, "If-None-Match");
-    bool is_read = req->method == GET || req->method == HEAD;
-    bool is_same = list && is_read && (strcmp(list, "*") == 0 || has_tag(list, tag, true));
+    bool is_same = find(req, "If-None-Match", tag, true) == MATCH;
     if (is_same)
         TRY(http_reply_empty(res, 304));
     *out_done = is_same;
@@ -53,10 +85,11 @@ struct err *http_etag(struct http_req *req, struct http_res *res, int64_t versio
 
 struct err *http_if_match(const struct http_req *req, int64_t version)
 {
-    const char *list = http_header(req, "If-Match");
-    char tag[TAG_TEXT];
-    format_tag(version, tag);
-    if (!list || strcmp(list, "*") == 0 || has_tag(list, tag, false))
-        return NULL;
-    return err_new(&ERR_PRECONDITION_FAILED, "the present version is %s", tag);
+    char text[TAG_TEXT];
+    const char *tag = version == HTTP_ABSENT ? NULL : text;
+    format_tag(version, text);
+    if (find(req, "If-Match", tag, false) == NO_MATCH ||
+        find(req, "If-None-Match", tag, true) == MATCH)
+        return failed(tag);
+    return NULL;
 }

@@ -369,43 +369,6 @@ static void test_failures(void **state)
     assert_null(strstr(answer.body, "disk"));
 }
 
-static void test_conditions(void **state)
-{
-    static const struct call calls[] = {
-        {"tag", GET, "/items/a", {{0}}, NULL, 200, "ETag: \"v5\""},
-        {"same", GET, "/items/a", {{"If-None-Match", "\"v5\""}}, NULL, 304, "ETag: \"v5\""},
-        {"same, no body",
-         GET,
-         "/items/a",
-         {{"If-None-Match", "\"v5\""}},
-         NULL,
-         304,
-         "!Content-Length"},
-        {"same for HEAD", HEAD, "/items/a", {{"If-None-Match", "\"v5\""}}, NULL, 304, NULL},
-        {"weak", GET, "/items/a", {{"If-None-Match", "W/\"v5\""}}, NULL, 304, NULL},
-        {"in a list",
-         GET,
-         "/items/a",
-         {{"If-None-Match", "\"a,b\" , W/\"x\",\"v5\""}},
-         NULL,
-         304,
-         NULL},
-        {"any", GET, "/items/a", {{"If-None-Match", "*"}}, NULL, 304, NULL},
-        {"other", GET, "/items/a", {{"If-None-Match", "\"v4\", \"v50\", v5"}}, NULL, 200, NULL},
-        {"inside of another", GET, "/items/a", {{"If-None-Match", "\"a,\"v5\""}}, NULL, 200, NULL},
-        {"no closing quote", GET, "/items/a", {{"If-None-Match", "\"v"}}, NULL, 200, NULL},
-        {"match", PATCH, "/items/a", {{"If-Match", "\"v5\""}}, "{}", 200, "ETag: \"v6\""},
-        {"match in a list", PATCH, "/items/a", {{"If-Match", "\"v4\",\"v5\""}}, "{}", 200, NULL},
-        {"match any", PATCH, "/items/a", {{"If-Match", "*"}}, "{}", 200, NULL},
-        {"no match", PATCH, "/items/a", {{"If-Match", "\"v4\""}}, "{}", 412, NULL},
-        {"weak is no match", PATCH, "/items/a", {{"If-Match", "W/\"v5\""}}, "{}", 412, NULL},
-        {"empty is no match", PATCH, "/items/a", {{"If-Match", ""}}, "{}", 412, NULL},
-        {"unconditional", PATCH, "/items/a", {{0}}, "{}", 200, NULL},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(calls); i++)
-        check_call(*state, &calls[i], true);
-}
-
 static void test_streams(void **state)
 {
     static const struct call calls[] = {
@@ -476,11 +439,10 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bodies),        cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_headers),       cmocka_unit_test(test_tokens),
-        cmocka_unit_test(test_failures),      cmocka_unit_test(test_conditions),
-        cmocka_unit_test(test_streams),       cmocka_unit_test(test_request_id),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_bodies),     cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_headers),    cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_failures),   cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_request_id), cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -167,17 +167,27 @@ static void test_conditional_read(void **state)
 {
     struct fixture *fixture = *state;
     static const struct {
-        const char *if_none_match;
+        enum http_method method;
+        const char *if_none_match, *if_match;
         int status;
-    } rows[] = {{"\"v1\"", 304}, {"W/\"v1\"", 304}, {"\"v0\", \"v1\"", 304},
-                {"*", 304},      {"\"v2\"", 200},   {"\"v11\"", 200}};
+    } rows[] = {
+        {GET, "\"v1\"", NULL, 304},  {GET, "W/\"v1\"", NULL, 304},
+        {GET, "*", NULL, 304},       {GET, "\"v0\", \"v1\"", NULL, 304},
+        {GET, "\"v2\"", NULL, 200},  {GET, "\"v11\"", NULL, 200},
+        {HEAD, "\"v1\"", NULL, 304}, {HEAD, "\"v2\"", NULL, 200},
+        {GET, NULL, "\"v1\"", 200},  {GET, NULL, "\"v2\"", 412},
+        {GET, "*", "\"v2\"", 412},
+    };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *row = rows[i].if_match ? rows[i].if_match : rows[i].if_none_match;
         _cleanup_(reply_deinit) struct reply reply =
-            CALL(fixture->server, GET, "/api/v1/users/me", .token = fixture->ann_token,
-                 .if_none_match = rows[i].if_none_match);
-        CHECK_INT(rows[i].if_none_match, reply.status, rows[i].status);
-        CHECK_INT(rows[i].if_none_match, reply.answer.body_len > 0, rows[i].status == 200);
-        CHECK_STR(rows[i].if_none_match, reply_header(&reply, "ETag"), "\"v1\"");
+            CALL(fixture->server, rows[i].method, "/api/v1/users/me", .token = fixture->ann_token,
+                 .if_none_match = rows[i].if_none_match, .if_match = rows[i].if_match);
+        CHECK_INT(row, reply.status, rows[i].status);
+        if (rows[i].status == 412)
+            continue;
+        CHECK_INT(row, reply.answer.body_len > 0, rows[i].method == GET && rows[i].status == 200);
+        CHECK_STR(row, reply_header(&reply, "ETag"), "\"v1\"");
     }
 }
 

@@ -108,16 +108,22 @@ struct err *http_stream_end(struct http_res *res) MUST_CHECK;
 /* 0: no reply yet. */
 int http_status(const struct http_res *res);
 
-/* --- conditional requests (RFC 9110 section 13) on a version number --- */
+/* --- conditional requests (RFC 9110 section 13) on a version number ---
+ *
+ * If-Match is compared strongly (W/"v1" is never equal), If-None-Match weakly; each may be a list,
+ * over several headers too, or *. Conditions are for what would succeed without them: where the
+ * thing is not there, or the caller may not do this, return that error before (404, 403). */
 
-/* Sets ETag: "v<version>". A GET whose If-None-Match has it, or is *, is answered 304 (*out_done
- * true: return NULL at once). */
+/* For a GET. Sets ETag: "v<version>". An If-Match without it is ERR_PRECONDITION_FAILED, an
+ * If-None-Match that has it, or is *, is answered 304 (*out_done true: return NULL at once). */
 struct err *http_etag(struct http_req *req, struct http_res *res, int64_t version, bool *out_done)
     MUST_CHECK;
 /* Sets the ETag alone: for the answer to a change. */
 struct err *http_set_etag(struct http_res *res, int64_t version) MUST_CHECK;
-/* ERR_PRECONDITION_FAILED when there is an If-Match without this version (weak tags do not count).
- */
+/* For a change, just before it, in its transaction: ERR_PRECONDITION_FAILED when there is an
+ * If-Match without this version, or an If-None-Match with it. HTTP_ABSENT: nothing is there yet,
+ * and the request would make it, so any If-Match fails and no If-None-Match does. */
+#define HTTP_ABSENT (-1)
 struct err *http_if_match(const struct http_req *req, int64_t version) MUST_CHECK;
 
 #endif
