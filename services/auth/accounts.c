@@ -29,6 +29,20 @@ static struct err *ask(struct service *service, struct ctx *parent, const char *
     return e;
 }
 
+/* Both are looked for, whatever the first finds: an unknown address takes the same steps. */
+static struct err *find_alone(const struct service *service, struct ctx *ctx, const char *email,
+                              struct account *out_account, bool *out_found)
+{
+    struct account pending = {0};
+    bool is_known = false, is_pending = false;
+    TRY(store_find_pending(service->db, ctx, email, &pending, &is_pending));
+    TRY(store_find_account_by_email(service->db, ctx, email, out_account, &is_known));
+    if (!is_known && is_pending)
+        *out_account = pending;
+    *out_found = is_known || is_pending;
+    return NULL;
+}
+
 struct err *account_find_by_email(struct service *service, struct ctx *ctx, const char *email,
                                   struct account *out_account, bool *out_found)
 {
@@ -37,7 +51,7 @@ struct err *account_find_by_email(struct service *service, struct ctx *ctx, cons
     bool is_away = e && !err_is(e, &DIRECTORY_NO_USER);
     err_free(e);
     if (is_away)
-        return store_find_account_by_email(service->db, ctx, email, out_account, out_found);
+        return find_alone(service, ctx, email, out_account, out_found);
     TRY(projection_tell(service, ctx, &user));
     return store_find_account(service->db, ctx, user.id, out_account, out_found);
 }

@@ -10,7 +10,9 @@
 
 /* For a login. The directory is asked first, since an address may have changed this moment; while it
  * is away, or does not answer soon, the projection is what counts. An unknown address takes the same
- * steps as a known one. *out_found false: there is no such user, or one without credentials. */
+ * steps as a known one. *out_found false: there is no such user, or one without credentials.
+ * ACCOUNT_PENDING (while the directory is away): the person may have registered, and only the
+ * directory knows. */
 struct err *account_find_by_email(struct service *service, struct ctx *ctx, const char *email,
                                   struct account *out_account, bool *out_found) MUST_CHECK;
 /* By the projection. The directory is asked for a user who is not known here (and its error returned

@@ -40,6 +40,9 @@ struct err *login(struct http_req *req, struct http_res *res)
                         found ? account.password_hash : NULL, &is_right));
     if (!is_right)
         return err_new(&INVALID_CREDENTIALS, "the address and the password do not belong together");
+    if (account.status == ACCOUNT_PENDING)
+        return err_new(&ERR_UPSTREAM_UNAVAILABLE,
+                       "whether this registration was finished cannot be told just now");
     if (account.status != STATUS_ACTIVE)
         return err_new(&ACCOUNT_SUSPENDED, "an admin has suspended this account");
     struct err *e = renew_hash(service, http_ctx(req), in->password, &account);

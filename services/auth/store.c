@@ -132,9 +132,34 @@ struct err *store_find_account_by_email(struct sql_db *db, struct ctx *ctx, cons
 
 struct pending {
     char user_id[UUID_TEXT];
+    char password_hash[PASSWORD_HASH_TEXT];
 };
-static const struct field pending_fields[] = {FIELD(struct pending, user_id, UUID)};
+static const struct field pending_fields[] = {
+    FIELD(struct pending, user_id, UUID),
+    FIELD(struct pending, password_hash, STRING, .flags = COLUMN_ONLY),
+};
 static const struct model pending_model = MODEL(struct pending, pending_fields, "To be checked");
+
+struct err *store_find_pending(struct sql_db *db, struct ctx *ctx, const char *email,
+                               struct account *out_account, bool *out_found)
+{
+    char key[EMAIL_TEXT];
+    store_email_key(email, key);
+    struct pending pending;
+    bool found = false;
+    TRY(find(db, ctx, &pending_model, &pending, &found,
+             "SELECT user_id, password_hash FROM accounts"
+             " WHERE email_key = $1 AND status = 'pending' ORDER BY created_at DESC LIMIT 1",
+             key));
+    if (found) {
+        struct account account = {.status = ACCOUNT_PENDING};
+        str_copy(account.user_id, sizeof(account.user_id), pending.user_id);
+        str_copy(account.password_hash, sizeof(account.password_hash), pending.password_hash);
+        *out_account = account;
+    }
+    *out_found = found;
+    return NULL;
+}
 
 /* Of a row without check_at, which the release before this one has written. */
 #define OLD_TTL_MS "3600000"

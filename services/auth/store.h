@@ -12,12 +12,15 @@
 
 /* --- accounts --- */
 
+/* Beside those of a user: nobody knows yet whether the registration reached its end. */
+#define ACCOUNT_PENDING (STATUS_SUSPENDED + 1)
+
 /* Credentials, and their user as auth knows it (projection.h). */
 struct account {
     char user_id[UUID_TEXT];
     char email[EMAIL_TEXT];
     int role;   /* enum user_role */
-    int status; /* enum user_status */
+    int status; /* enum user_status or ACCOUNT_PENDING */
     int64_t version, updated_at_ms;
     char password_hash[PASSWORD_HASH_TEXT];
     int64_t created_at_ms; /* of the credentials */
@@ -54,6 +57,10 @@ struct err *store_find_account(struct sql_db *db, struct ctx *ctx, const char *u
 /* Of the users who are known with this address, the one whose change is the latest. */
 struct err *store_find_account_by_email(struct sql_db *db, struct ctx *ctx, const char *email,
                                         struct account *out_account, bool *out_found) MUST_CHECK;
+/* The latest credentials of the address whose user is not known yet: of *out_account, user_id,
+ * status and password_hash alone. */
+struct err *store_find_pending(struct sql_db *db, struct ctx *ctx, const char *email,
+                               struct account *out_account, bool *out_found) MUST_CHECK;
 /* What two spellings of an address share. */
 void store_email_key(const char *email, char out[static EMAIL_TEXT]);
 

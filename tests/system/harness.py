@@ -5,6 +5,7 @@ Only the standard library is used, so that the suite runs wherever python3-pytes
 import http.client
 import json
 import os
+import random
 import re
 import secrets
 import shutil
@@ -174,9 +175,15 @@ def status_of(received):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the range from which connections get theirs: it stays free while a service restarts."""
+    while True:
+        port = random.SystemRandom().randint(10000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 class Nats:
@@ -237,8 +244,8 @@ class Service:
         self.name = name
         self.env = {
             "PATH": os.environ["PATH"],
-            "LISTEN_ADDR": "127.0.0.1:0",
-            "ADMIN_ADDR": "127.0.0.1:0",
+            "LISTEN_ADDR": f"127.0.0.1:{free_port()}",
+            "ADMIN_ADDR": f"127.0.0.1:{free_port()}",
             "LOG_FORMAT": "json",
             **{key: value for key, value in os.environ.items() if key.endswith("SAN_OPTIONS")},
             **env,

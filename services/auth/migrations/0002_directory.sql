@@ -23,7 +23,7 @@ FROM accounts WHERE status <> 'pending';
 
 -- When to ask the directory whether the user of a pending account is there: the registration may
 -- have broken off. NULL: the release before this one wrote the row. From here on the columns email,
--- email_key, role and updated_at of accounts are written for that release only: a later migration
--- drops them.
+-- role and updated_at of accounts are written for that release only: a later migration drops them.
+-- email_key is read of pending accounts alone.
 ALTER TABLE accounts ADD COLUMN check_at BIGINT;
 CREATE INDEX accounts_pending ON accounts (check_at) WHERE status = 'pending';

@@ -153,7 +153,8 @@ static void test_directory_away(void **state)
         {"wrong password", "anna@example.com", "not the password", 401, "invalid_credentials"},
         {"the address before", "ann@example.com", PASSWORD, 401, "invalid_credentials"},
         {"suspended", "sue@example.com", PASSWORD, 403, "account_suspended"},
-        {"never registered", "lost@example.com", PASSWORD, 401, "invalid_credentials"},
+        {"not known to be registered", "lost@example.com", PASSWORD, 503, "upstream_unavailable"},
+        {"nor with another password", "lost@example.com", "wrong one", 401, "invalid_credentials"},
         {"unknown", "nobody@example.com", PASSWORD, 401, "invalid_credentials"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
