@@ -59,6 +59,13 @@ class World:
         for service in self.mesh.services:
             service.wait_ready()
 
+    def kill(self):
+        """After a failure, whose reason must not be hidden by those of the others."""
+        for service in self.mesh.services:
+            service.process.kill()
+        self.mesh.close(check=False)
+        self.postgres.close()
+
     def close(self):
         self.mesh.close()
         self.postgres.close()
@@ -127,6 +134,8 @@ def force(world, crowd, service_name, point, seed):
     """A few people at work until the process has died at the point; then it comes back."""
     service = getattr(world.mesh, service_name)
     service.process.stop()
+    if point == "inbox.snapshot":  # what makes a consumer ask for one
+        world.postgres.query(service_name, "DELETE FROM inbox_places")
     service.env["CRASH_AT"] = point
     service.start()
     clients = [Client(world.mesh, crowd, f"{service_name}-{point.replace('.', '-')}-{i}", seed + i)
@@ -137,6 +146,7 @@ def force(world, crowd, service_name, point, seed):
         harness.wait_until(f"{service_name} dies at {point}", lambda:
                            service.process.child.poll() is not None or
                            any(f.done() for f in running), POINT_MAX_S)
+        check(running)
         del service.env["CRASH_AT"]
         service.start()
         service.wait_ready()
@@ -162,8 +172,10 @@ def main():
             say(f"  {service} died at {point}")
         world.wait_ready()
         verdict = verify.everything(world.mesh, people, world.postgres.query)
-    finally:
-        world.close()
+    except BaseException:
+        world.kill()
+        raise
+    world.close()
     say("what people were told:")
     for what, count in sorted(crowd.counts.items()):
         say(f"  {what}: {count}")
