@@ -187,16 +187,21 @@ def free_port():
 
 
 class Nats:
-    def __init__(self, directory, port=None):
+    """config: the path of a configuration file; env: further variables, which it may name."""
+
+    def __init__(self, directory, port=None, config=None, env=None):
         self.directory = directory
         self.port = port or free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
+        self.options = ["-c", str(config)] if config else []
+        self.env = {**os.environ, **(env or {})}
         self.start()
 
     def start(self):
         binary = shutil.which("nats-server") or "/usr/sbin/nats-server"
         self.process = Process("nats-server", [
-            binary, "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", str(self.directory)])
+            binary, "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", str(self.directory),
+            *self.options], env=self.env)
         self.process.wait_line("readiness", lambda line: "Server is ready" in line)
 
 
@@ -285,19 +290,21 @@ class Service:
 
 
 class Mesh:
-    """nats-server, users, auth and the gateway."""
+    """nats-server, users, auth and the gateway. nats: one that runs already, and stays the caller's."""
 
-    def __init__(self, gateway_env=None, auth_env=None, users_env=None):
+    def __init__(self, gateway_env=None, auth_env=None, users_env=None, nats=None):
         self.directory = Path(tempfile.mkdtemp(prefix="plankton-"))
         self.services = []
+        self.nats, self.owns_nats = nats, nats is None
         try:
+            if self.owns_nats:
+                self.nats = Nats(self.directory / "nats")
             self._start(gateway_env or {}, auth_env or {}, users_env or {})
         except BaseException:
             self.close(check=False)
             raise
 
     def _start(self, gateway_env, auth_env, users_env):
-        self.nats = Nats(self.directory / "nats")
         jwks_port = free_port()
         common = {
             "NATS_URL": self.nats.url,
@@ -361,7 +368,7 @@ class Mesh:
             status = service.process.stop()
             if status != 0:
                 wrong.append(f"{service.name} ended with status {status}:\n{service.process.log()}")
-        if hasattr(self, "nats"):
+        if self.owns_nats and self.nats:
             self.nats.process.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
         if check and wrong:

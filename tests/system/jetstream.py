@@ -8,14 +8,16 @@ import socket
 class Jetstream:
     """One connection; requests one after the other."""
 
-    def __init__(self, address):
+    def __init__(self, address, user=None, password=None):
         host, port = address.removeprefix("nats://").rsplit(":", 1)
         self.socket = socket.create_connection((host, int(port)), timeout=10)
         self.lines = self.socket.makefile("rb")
-        self.inbox = f"_INBOX.{secrets.token_hex(8)}"
+        self.inbox = f"_INBOX.{user or 'test'}.{secrets.token_hex(8)}"
         self.lines.readline()  # INFO
-        self._send(b'CONNECT {"verbose":false,"pedantic":false,"headers":true,"lang":"test"}',
-                   f"SUB {self.inbox} 1".encode(), b"PING")
+        options = {"verbose": False, "pedantic": False, "headers": True, "lang": "test",
+                   "user": user, "pass": password}
+        self._send(f"CONNECT {json.dumps(options)}".encode(), f"SUB {self.inbox} 1".encode(),
+                   b"PING")
 
     def close(self):
         self.lines.close()
@@ -42,11 +44,25 @@ class Jetstream:
                 content = self.lines.read(size + 2)[:size]
                 return content[int(words[-2]):] if words[0] == b"HMSG" else content
 
+    def request(self, subject, body):
+        self._send(f"PUB {subject} {self.inbox} {len(body)}".encode(), body)
+        return json.loads(self._receive())
+
     def api(self, subject, request=None):
         """The answer of $JS.API.<subject>."""
-        body = json.dumps(request or {}).encode()
-        self._send(f"PUB $JS.API.{subject} {self.inbox} {len(body)}".encode(), body)
-        return json.loads(self._receive())
+        return self.request(f"$JS.API.{subject}", json.dumps(request or {}).encode())
+
+    def refusal(self, verb, subject):
+        """What the server says to a PUB or SUB; "": it is permitted."""
+        what = f"PUB {subject} 0\r\n" if verb == "PUB" else f"SUB {subject} 2"
+        self._send(what.encode(), b"PING")
+        pongs = 0
+        while pongs < 2:  # to the PING of the beginning, and to this one
+            line = self.lines.readline()
+            if line.startswith(b"-ERR") or not line:
+                return line.decode()
+            pongs += line.startswith(b"PONG")
+        return ""
 
     def messages(self, stream):
         """All that the stream has, oldest first: (subject, content as JSON)."""
