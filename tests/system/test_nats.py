@@ -198,6 +198,18 @@ class Cluster:
             self.servers.append(harness.Nats(directory / f"n{index}", config=config))
         self.url = ",".join(server.url for server in self.servers)
 
+    def make_alone(self, stream, subjects):
+        """On one server, as if made without NATS_STREAM_REPLICAS."""
+        def is_made():
+            with jetstream.Jetstream(self.servers[0].url) as peer:
+                peer.socket.settimeout(1)
+                try:
+                    return "config" in peer.api(f"STREAM.CREATE.{stream}", {
+                        "name": stream, "subjects": [subjects], "storage": "file"})
+                except TimeoutError:
+                    return False
+        harness.wait_until(f"stream {stream} is made", is_made)
+
     def await_leader(self, stream, replicas):
         """Until each replica of the stream has everything."""
         def is_current():
@@ -222,6 +234,7 @@ def test_a_cluster_loses_each_of_its_servers(directory):
     env = {"NATS_URL": cluster.url, "NATS_STREAM_REPLICAS": "3"}
     mesh = None
     try:
+        cluster.make_alone("USERS", "users.v1.events.>")
         mesh = harness.Mesh(nats=cluster, users_env=env, auth_env=env)
         for server in cluster.servers:  # among them the one that a service is connected to
             for stream in ("USERS", "AUTH", "DEAD"):
