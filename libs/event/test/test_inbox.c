@@ -378,7 +378,9 @@ static void test_the_consumer_is_changed(void **state)
     change_times(1);
     await_rows("SELECT count(*) FROM inbox_places", 1);
     inbox_stop(inbox);
-    inbox = start_inbox(&INBOX_OPTIONS(.filter = THING_CHANGED));
+    struct inbox_options options = INBOX_OPTIONS(.filter = THING_CHANGED);
+    options.ack_wait_ms = 2000;
+    inbox = start_inbox(&options);
     change_times(1);
     await_rows("SELECT coalesce(max(version), 0) FROM effects", 2);
     inbox_stop(inbox);

@@ -6,16 +6,24 @@
  * in the table `inbox`; an id that stands there already is acknowledged without effect. Rows older
  * than keep_ms go (longer than the stream keeps events, so that nothing comes back after).
  *
- * An event that fails is delivered again with back-off; one that fails max_deliver times for a
- * reason that is not retryable (or is no CloudEvent of a known type and shape) goes to the dead
- * letters: stream DEAD, subject dead.<service>.<type>, with the headers Plankton-Error (slug),
- * Plankton-Error-Detail, Plankton-Deliveries, Plankton-Consumer; `SERVICE replay` handles them again.
- * Events whose type has no row in the table are acknowledged and forgotten.
+ * An event that fails is delivered again with back-off, and those behind it wait. For a reason that
+ * is retryable that goes on for ever. For another one it is set aside the max_deliver-th time; what
+ * is no CloudEvent whose type is its subject and whose data fit the row's model, at once. Then it is
+ * a dead letter: in the stream DEAD (256 MiB, the oldest make room) on the subject
+ * dead.<service>.<type>, with the headers Plankton-Error (slug), Plankton-Error-Detail,
+ * Plankton-Deliveries and Plankton-Consumer; inbox_replay() handles it again. Until DEAD has taken it,
+ * it is not passed over. Events whose type has no row in the table are acknowledged and forgotten.
  *
- * A consumer that begins with nothing, or finds that the stream has lost events that it has not
- * seen (made anew, or its oldest are gone), first calls snapshot() to learn the present state, and
- * goes on with the events from the moment before the snapshot: so a handler must be able to tell old
- * news (versions). The place reached stands in the table `inbox_places`.
+ * The place reached stands in the table `inbox_places`, written with the effect. A consumer that has
+ * none, or finds at a connection or at an event that there is something between its place and what
+ * the stream has (made anew, its oldest or newest events gone, a database older than the
+ * acknowledgements), calls snapshot() to learn the present state, and goes on with the events since
+ * before the snapshot. So events may tell what the snapshot has told, and replayed ones come late: a
+ * handler must be able to tell old news (versions). Without snapshot() a gap is logged, and the
+ * events that are there are handled.
+ *
+ * Tables: <event/outbox.h>. Threads: one per inbox, on which handlers and snapshots run; inbox_start()
+ * and inbox_stop() by the owner, the rest from any.
  */
 #ifndef EVENT_INBOX_H
 #define EVENT_INBOX_H
@@ -57,24 +65,29 @@ struct inbox_options {
      * called again. NULL: events only. */
     struct err *(*snapshot)(struct ctx *ctx, void *state);
     void *state;
-    int64_t keep_ms;      /* 0: 8 days */
-    int max_deliver;      /* 0: 10 */
-    int64_t retry_min_ms; /* before the second delivery; doubles each time; 0: 200 ms */
-    int64_t ack_wait_ms;  /* the ctx of a handler; what a dead replica had waits so long; 0: 5 s */
-    int64_t retry_max_ms; /* 0: 10 s: ten deliveries take three quarters of a minute */
+    int64_t keep_ms;         /* of ids; longer than the stream keeps events; 0: 8 days */
+    int max_deliver;         /* 0: 10 */
+    int64_t retry_min_ms;    /* before the second delivery; doubles each time; 0: 200 ms */
+    int64_t retry_max_ms;    /* 0: 10 s: ten deliveries take three quarters of a minute */
+    int64_t ack_wait_ms;     /* of a handler; what a dead replica had begun waits so long; 0: 5 s */
     struct metrics *metrics; /* inbox_events_total{outcome}, inbox_lag_seconds */
 };
 
+/* Never fails because database or bus are away. Copies the options, not what they point to. */
 struct err *inbox_start(const struct inbox_options *options, struct inbox **out_inbox) MUST_CHECK;
-/* After the first snapshot (or at once, without one) everything is known that was told before the
- * start: NULL, else ERR_UPSTREAM_UNAVAILABLE with the reason (readiness, if a service wants it). */
+/* NULL once there was a snapshot, in this life or a former one (without snapshots: once the stream
+ * was there); else ERR_UPSTREAM_UNAVAILABLE, or why the database cannot be asked, which takes 1 s at
+ * most. For readiness, if a service wants it. */
 struct err *inbox_check(struct inbox *inbox) MUST_CHECK;
+/* Cancels what runs, and waits for it. Before bus_close(). NULL is fine. */
 void inbox_stop(struct inbox *inbox);
 DEFINE_CLEANUP(struct inbox *, inbox_stop);
 
 /* Handles the service's dead letters again (all, or the one with this event id), each removed from
  * the stream once it took effect. What the subcommand `replay` runs: no inbox of the service needs
- * to be started. on_letter (may be NULL) is told of each: e NULL: handled. */
+ * to be started, and one that is may run meanwhile. on_letter (may be NULL) is told of each, whose
+ * strings live until it returns; e NULL: handled, or only listed. The error is not that of a letter:
+ * the bus or the ctx, or ERR_NOT_FOUND when there is none with the id. */
 struct inbox_letter {
     const char *id, *type, *error, *detail;
     int64_t deliveries;

@@ -8,9 +8,10 @@
  *         .model = &user_event_model, .data = user}));
  *
  * The event is a row of the table `outbox` (EVENT_TABLES below) until JetStream has acknowledged
- * it. A thread publishes the rows after their commit, in the order in which they were added, all
- * events of a service in one line: of one user none overtakes another. It wakes at the commit
- * (sql_on_commit()), and looks every second for rows of replicas that died.
+ * it. A thread publishes the rows after their commit, all events of a service in one line (ADR 9):
+ * those about one thing in the order of its changes, if each change writes a row of that thing. It
+ * wakes at the commit (sql_on_commit()), and looks every second for rows of replicas that died. What
+ * the stream refuses holds up the rest until it takes it.
  *
  * Replicas share the line: one at a time publishes (in PostgreSQL who gets the row of outbox_line
  * FOR UPDATE SKIP LOCKED), and any takes over when it is gone. What was published and not yet
@@ -72,10 +73,12 @@ struct outbox_options {
                                 outbox_failures_total; NULL: none */
 };
 
-/* Begins to publish what stands there. Never fails because database or bus are away. */
+/* Begins to publish what stands there. Never fails because database or bus are away. The stream is
+ * the caller's to declare. */
 struct err *outbox_start(const struct outbox_options *options, struct outbox **out_outbox)
     MUST_CHECK;
-/* Publishes for flush_ms more if there is something, then ends. Before bus_close(). NULL is fine. */
+/* Publishes for flush_ms more if there is something and that is possible, then ends. After the last
+ * commit of a transaction with an outbox_add(), before bus_close(). NULL is fine. */
 void outbox_stop(struct outbox *outbox, int64_t flush_ms);
 
 struct outbox_event {
@@ -84,7 +87,9 @@ struct outbox_event {
     const struct model *model;
     const void *data;
 };
-/* In the open transaction of conn, else SQL_FAILED. Any thread. */
+/* In the open transaction of conn, else SQL_FAILED. ERR_OVERLOADED when too many wait (of all
+ * replicas, counted once a second and about right in between); ERR_INTERNAL for an event of more
+ * than 256 KiB. Any thread. */
 struct err *outbox_add(struct outbox *outbox, struct sql_conn *conn, struct ctx *ctx,
                        const struct outbox_event *event) MUST_CHECK;
 
