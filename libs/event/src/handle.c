@@ -12,7 +12,8 @@ struct handling {
     const struct inbox_consumer *consumer;
     const struct inbox_type *type;
     const struct event *event;
-    const struct place *place; /* NULL: is not moved */
+    const struct place *from; /* NULL: the place is not moved */
+    uint64_t sequence;
     const void *data;
     enum inbox_outcome outcome;
 };
@@ -44,11 +45,11 @@ static struct err *run(struct sql_conn *conn, struct ctx *ctx, void *data)
                  "ON CONFLICT DO NOTHING",
                  &is_new, SQL_TEXT(consumer->name), SQL_TEXT(handling->event->id),
                  SQL_I64(clock_now_ms())));
-    if (handling->place)
-        TRY(inbox_move_place(consumer, conn, ctx, handling->place));
     handling->outcome = is_new ? INBOX_HANDLED : INBOX_REPEATED;
     if (is_new)
         TRY(handle(handling, conn, ctx));
+    if (handling->from)
+        TRY(inbox_move_place(consumer, conn, ctx, handling->from, handling->sequence));
     CRASH_POINT("inbox.handled");
     return NULL;
 }
@@ -56,7 +57,7 @@ static struct err *run(struct sql_conn *conn, struct ctx *ctx, void *data)
 static struct err *only_move(struct sql_conn *conn, struct ctx *ctx, void *data)
 {
     const struct handling *handling = data;
-    return inbox_move_place(handling->consumer, conn, ctx, handling->place);
+    return inbox_move_place(handling->consumer, conn, ctx, handling->from, handling->sequence);
 }
 
 static const struct inbox_type *find_type(const struct inbox_options *options, const char *name)
@@ -84,7 +85,7 @@ static struct err *read_data(const struct inbox_type *type, const struct event *
 }
 
 struct err *inbox_handle(const struct inbox_consumer *consumer, struct ctx *ctx,
-                         const struct event *event, const struct place *place,
+                         const struct event *event, const struct place *from, uint64_t sequence,
                          enum inbox_outcome *out_outcome)
 {
     _cleanup_(arena_deinit) struct arena arena = ARENA_INIT(ARENA_MAX);
@@ -92,12 +93,13 @@ struct err *inbox_handle(const struct inbox_consumer *consumer, struct ctx *ctx,
     struct handling handling = {.consumer = consumer,
                                 .type = find_type(options, event->type),
                                 .event = event,
-                                .place = place,
+                                .from = from,
+                                .sequence = sequence,
                                 .outcome = INBOX_IGNORED};
     if (handling.type) {
         TRY(read_data(handling.type, event, &arena, &handling.data));
         TRY_WRAP(sql_transact(options->db, ctx, run, &handling), "handle event %s", event->id);
-    } else if (place) {
+    } else if (from) {
         TRY(sql_transact(options->db, ctx, only_move, &handling));
     }
     CRASH_POINT("inbox.committed");

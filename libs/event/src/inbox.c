@@ -24,24 +24,32 @@ struct inbox {
 
     /* The consumer's thread's own. */
     struct ctx *ctx;     /* of the session */
-    struct place place;  /* as it was read or written last: other replicas move it, too */
+    struct place place;  /* as it was read or written last: other replicas move it, too. Empty after
+                            a failure: it is read again */
     int64_t prune_at_ms; /* monotonic */
 };
 
 /* --- an event --- */
 
-/* The next event is not the one behind our place: another replica was here, the stream has lost
- * events, or is another one. */
+static bool is_next(const struct place *place, const struct bus_event *event)
+{
+    return *place->stream_created && event->stream_sequence == place->last_sequence + 1;
+}
+
+/* An event that is not the one behind our place: another replica was here, the stream has lost
+ * events, or is another one, or the database has lost what it knew. */
 static struct err *find_place(struct inbox *inbox, const struct bus_event *event)
 {
-    if (event->stream_sequence == inbox->place.last_sequence + 1)
+    if (is_next(&inbox->place, event))
         return NULL;
     TRY(inbox_read_place(&inbox->consumer, event->ctx, &inbox->place));
-    if (event->stream_sequence == inbox->place.last_sequence + 1)
+    if (is_next(&inbox->place, event))
         return NULL;
     struct bus_stream_info stream;
     TRY(bus_fetch_stream_info(inbox->options.bus, event->ctx, inbox->options.stream, &stream));
-    return inbox_catch_up(&inbox->consumer, inbox->ctx, &stream, 0, &inbox->place);
+    /* One at a time: those before this one were acknowledged. */
+    return inbox_catch_up(&inbox->consumer, inbox->ctx, &stream, event->stream_sequence - 1,
+                          &inbox->place);
 }
 
 static void observe_lag(const struct inbox *inbox, const struct event *event)
@@ -53,23 +61,21 @@ static void observe_lag(const struct inbox *inbox, const struct event *event)
 static struct err *handle_in_trace(struct inbox *inbox, const struct bus_event *event,
                                    const struct event *content, enum inbox_outcome *out_outcome)
 {
-    struct place place = inbox->place;
-    place.last_sequence = event->stream_sequence;
     const struct trace *outer = trace_current();
     struct trace trace;
     trace_start(&trace, outer ? outer->request_id : NULL, content->traceparent);
     trace_set_current(&trace);
-    struct err *e = inbox_handle(&inbox->consumer, event->ctx, content, &place, out_outcome);
+    struct err *e = inbox_handle(&inbox->consumer, event->ctx, content, &inbox->place,
+                                 event->stream_sequence, out_outcome);
     trace_set_current(outer);
     TRY(e);
-    inbox->place = place;
+    inbox->place.last_sequence = event->stream_sequence;
     return NULL;
 }
 
 static struct err *take(struct inbox *inbox, const struct bus_event *event,
                         enum inbox_outcome *out_outcome)
 {
-    TRY(find_place(inbox, event));
     if (event->stream_sequence <= inbox->place.last_sequence) {
         *out_outcome = INBOX_REPEATED;
         return NULL;
@@ -90,10 +96,16 @@ static bool is_hopeless(const struct inbox *inbox, const struct bus_event *event
     return !err_is_retryable(e) && event->deliveries >= (uint64_t)inbox->options.max_deliver;
 }
 
+struct passing {
+    const struct inbox *inbox;
+    uint64_t sequence;
+};
+
 static struct err *pass_over(struct sql_conn *conn, struct ctx *ctx, void *data)
 {
-    const struct inbox *inbox = data;
-    return inbox_move_place(&inbox->consumer, conn, ctx, &inbox->place);
+    const struct passing *passing = data;
+    const struct inbox *inbox = passing->inbox;
+    return inbox_move_place(&inbox->consumer, conn, ctx, &inbox->place, passing->sequence);
 }
 
 /* Frees why when it is told of. */
@@ -108,8 +120,10 @@ static struct err *set_aside(struct inbox *inbox, const struct bus_event *event,
                SLOG_STR("subject", event->subject), SLOG_STR("event_id", event->msg_id),
                SLOG_I64("deliveries", (int64_t)event->deliveries), SLOG_ERR(why));
     err_free(why);
+    struct passing passing = {inbox, event->stream_sequence};
+    TRY(sql_transact(inbox->options.db, event->ctx, pass_over, &passing));
     inbox->place.last_sequence = event->stream_sequence;
-    return sql_transact(inbox->options.db, event->ctx, pass_over, inbox);
+    return NULL;
 }
 
 static void prune(struct inbox *inbox, struct ctx *parent)
@@ -124,15 +138,26 @@ static void prune(struct inbox *inbox, struct ctx *parent)
         inbox->prune_at_ms = clock_mono_ms() + PRUNE_EVERY_MS;
 }
 
+static struct err *take_or_set_aside(struct inbox *inbox, const struct bus_event *event,
+                                     enum inbox_outcome *out_outcome)
+{
+    struct err *e = take(inbox, event, out_outcome);
+    if (!e || !is_hopeless(inbox, event, e))
+        return e;
+    TRY(set_aside(inbox, event, e));
+    *out_outcome = INBOX_DEAD;
+    return NULL;
+}
+
 static struct err *on_event(const struct bus_event *event)
 {
     struct inbox *inbox = event->state;
     enum inbox_outcome outcome = INBOX_FAILED;
-    struct err *e = take(inbox, event, &outcome);
-    if (e && is_hopeless(inbox, event, e)) {
-        e = set_aside(inbox, event, e);
-        outcome = e ? INBOX_FAILED : INBOX_DEAD;
-    }
+    struct err *e = find_place(inbox, event);
+    if (!e) /* what fails from here on is the event's fault; a snapshot that fails is not */
+        e = take_or_set_aside(inbox, event, &outcome);
+    if (e)
+        inbox->place = (struct place){0};
     if (inbox->events[outcome])
         metric_add(inbox->events[outcome], 1);
     if (!e)

@@ -30,9 +30,10 @@ struct place {
 };
 struct err *inbox_read_place(const struct inbox_consumer *consumer, struct ctx *ctx,
                              struct place *out_place) MUST_CHECK;
-/* Forward only, in the stream that it is about. */
+/* ERR_UPSTREAM_UNAVAILABLE: it does not stand at `from`. Another replica was here, or the database
+ * went back (to a standby that was behind, to a backup) and has lost effects of earlier events. */
 struct err *inbox_move_place(const struct inbox_consumer *consumer, struct sql_conn *conn,
-                             struct ctx *ctx, const struct place *place) MUST_CHECK;
+                             struct ctx *ctx, const struct place *from, uint64_t to) MUST_CHECK;
 /* Makes sure that nothing lies between the place and what the stream still has: takes a snapshot if
  * something does. acknowledged: what the server believes that we have (0: it was not asked). The
  * place is written to *place, too. */
@@ -51,9 +52,10 @@ enum inbox_outcome {
     INBOX_OUTCOMES,
 };
 
-/* The event has its effect, once, and the place is moved (NULL: is not) in one transaction. */
+/* The event has its effect, once, and the place is moved to its sequence in one transaction. from:
+ * where the place stands; NULL: it is not moved. */
 struct err *inbox_handle(const struct inbox_consumer *consumer, struct ctx *ctx,
-                         const struct event *event, const struct place *place,
+                         const struct event *event, const struct place *from, uint64_t sequence,
                          enum inbox_outcome *out_outcome) MUST_CHECK;
 /* Forgets ids older than keep_ms, a bounded number of them. *out_is_done: there are no more. */
 struct err *inbox_prune(const struct inbox_consumer *consumer, struct ctx *ctx, bool *out_is_done)

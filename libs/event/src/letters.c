@@ -61,7 +61,7 @@ static struct err *handle_letter(const struct replay *replay, const struct event
                                  const struct bus_stored *stored)
 {
     enum inbox_outcome outcome = INBOX_FAILED;
-    TRY(inbox_handle(&replay->consumer, replay->ctx, event, NULL, &outcome));
+    TRY(inbox_handle(&replay->consumer, replay->ctx, event, NULL, 0, &outcome));
     if (outcome == INBOX_IGNORED)
         return err_new(&EVENT_MALFORMED, "nothing handles events of type %s", event->type);
     return bus_delete_stored(replay->consumer.options->bus, replay->ctx, STREAM, stored->sequence);

@@ -41,13 +41,18 @@ struct err *inbox_read_place(const struct inbox_consumer *consumer, struct ctx *
 }
 
 struct err *inbox_move_place(const struct inbox_consumer *consumer, struct sql_conn *conn,
-                             struct ctx *ctx, const struct place *place)
+                             struct ctx *ctx, const struct place *from, uint64_t to)
 {
-    return sql_exec(conn, ctx,
-                    "UPDATE inbox_places SET last_sequence = $1 "
-                    "WHERE consumer = $2 AND stream_created = $3 AND last_sequence < $1",
-                    NULL, SQL_I64((int64_t)place->last_sequence), SQL_TEXT(consumer->name),
-                    SQL_TEXT(place->stream_created));
+    int64_t affected = 0;
+    TRY(sql_exec(conn, ctx,
+                 "UPDATE inbox_places SET last_sequence = $1 "
+                 "WHERE consumer = $2 AND stream_created = $3 AND last_sequence = $4",
+                 &affected, SQL_I64((int64_t)to), SQL_TEXT(consumer->name),
+                 SQL_TEXT(from->stream_created), SQL_I64((int64_t)from->last_sequence)));
+    return affected > 0 ? NULL
+                        : err_new(&ERR_UPSTREAM_UNAVAILABLE,
+                                  "the place of %s is not where it was: it is looked up again",
+                                  consumer->name);
 }
 
 /* Whatever stood there. */

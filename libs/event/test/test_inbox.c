@@ -196,6 +196,7 @@ struct snapshots {
     pthread_mutex_t lock;
     int taken;
     int fail_times;
+    const struct err_kind *failure; /* NULL: the usual one */
 };
 
 static struct err *take_snapshot(struct ctx *ctx, void *data)
@@ -206,7 +207,9 @@ static struct err *take_snapshot(struct ctx *ctx, void *data)
     bool is_failure = snapshots->fail_times-- > 0;
     snapshots->taken += !is_failure;
     pthread_mutex_unlock(&snapshots->lock);
-    return is_failure ? err_new(&ERR_UPSTREAM_UNAVAILABLE, "users is away") : NULL;
+    const struct err_kind *kind =
+        snapshots->failure ? snapshots->failure : &ERR_UPSTREAM_UNAVAILABLE;
+    return is_failure ? err_new(kind, "users is away") : NULL;
 }
 
 static int taken(struct snapshots *snapshots)
@@ -352,6 +355,49 @@ static void test_a_gap_in_a_session(void **state)
     inbox_stop(inbox);
 }
 
+/* As after a failover to a standby that was behind: what was acknowledged is lost in the database,
+ * and neither the connection to NATS nor the process ends. */
+static void test_the_database_goes_back_in_a_session(void **state)
+{
+    (void)state;
+    struct snapshots snapshots = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    struct inbox *inbox = start_inbox(&SNAPSHOT_OPTIONS());
+    await_taken(&snapshots, 1);
+    change_times(3);
+    await_effects(3);
+    test_database_run(&database, "UPDATE inbox_places SET last_sequence = 2");
+    test_database_run(&database, "DELETE FROM inbox WHERE id IN (SELECT id FROM effects "
+                                 "WHERE version = 3)");
+    test_database_run(&database, "DELETE FROM effects WHERE version = 3");
+    change_times(1); /* is in the snapshot */
+    await_taken(&snapshots, 2);
+    change_times(1);
+    await_rows("SELECT coalesce(max(version), 0) FROM effects", 5);
+    await_place(5);
+    assert_int_equal(taken(&snapshots), 2);
+    inbox_stop(inbox);
+}
+
+/* The event that showed the gap cannot help it: to set it aside would pass over the gap, too. */
+static void test_a_snapshot_that_fails_for_long(void **state)
+{
+    (void)state;
+    struct snapshots snapshots = {.lock = PTHREAD_MUTEX_INITIALIZER, .failure = &ERR_INTERNAL};
+    struct inbox *inbox = start_inbox(
+        &INBOX_OPTIONS(.snapshot = take_snapshot, .state = &snapshots, .max_deliver = 2));
+    await_taken(&snapshots, 1);
+    change_times(2);
+    await_effects(2);
+    pthread_mutex_lock(&snapshots.lock);
+    snapshots.fail_times = 4;
+    pthread_mutex_unlock(&snapshots.lock);
+    test_database_run(&database, "UPDATE inbox_places SET last_sequence = 1");
+    change_times(1);
+    await_taken(&snapshots, 2);
+    await_place(3);
+    inbox_stop(inbox);
+}
+
 /* Without a snapshot there is nothing to be done about it. */
 static void test_a_gap_without_snapshots(void **state)
 {
@@ -404,6 +450,8 @@ int main(void)
         CASE(test_not_ready_before_the_first_snapshot),
         CASE(test_gaps),
         CASE(test_a_gap_in_a_session),
+        CASE(test_the_database_goes_back_in_a_session),
+        CASE(test_a_snapshot_that_fails_for_long),
         CASE(test_a_gap_without_snapshots),
         CASE(test_the_consumer_is_changed),
     };
