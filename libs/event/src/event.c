@@ -67,6 +67,8 @@ static struct err *read_members(const struct json_value *root, struct event *out
     if (!str_equal(version, "1.0"))
         return err_new(&EVENT_MALFORMED, "its specversion is not 1.0");
     TRY(read_text(root, "id", true, &out->id));
+    if (strlen(out->id) > EVENT_ID_MAX)
+        return err_new(&EVENT_MALFORMED, "its id is longer than %d bytes", EVENT_ID_MAX);
     TRY(read_text(root, "source", true, &out->source));
     TRY(read_text(root, "type", true, &out->type));
     TRY(read_text(root, "subject", false, &out->about));
@@ -77,6 +79,8 @@ static struct err *read_members(const struct json_value *root, struct event *out
 
 struct err *event_read(const char *bytes, size_t len, const char *subject, struct event *out_event)
 {
+    if (len > EVENT_MAX)
+        return err_new(&EVENT_MALFORMED, "%zu bytes, and at most %zu may be", len, EVENT_MAX);
     _cleanup_(json_free) struct json_doc *doc = NULL;
     struct err *e = json_parse(bytes, len, &doc);
     if (err_is(e, &ERR_MALFORMED_JSON))

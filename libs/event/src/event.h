@@ -11,6 +11,8 @@
 
 /* Bytes of one event. */
 #define EVENT_MAX ((size_t)256 * 1024)
+/* Of an id, which must fit into an index of PostgreSQL. */
+#define EVENT_ID_MAX 255
 
 struct event {
     const char *id, *source, *type;

@@ -13,6 +13,16 @@
 const struct bus_stream inbox_dead_stream = {
     .name = STREAM, .subjects = PREFIX ">", .is_read_singly = true};
 
+static void write_subject(const struct inbox_consumer *consumer, const struct bus_event *event,
+                          char out[static SUBJECT_TEXT])
+{
+    const char *service = consumer->options->service;
+    if (snprintf(out, SUBJECT_TEXT, PREFIX "%s.%s", service, event->subject) >= SUBJECT_TEXT)
+        snprintf(out, SUBJECT_TEXT, PREFIX "%s.unnamed", service);
+}
+
+/* Whatever came finds a place, or it would hold up all that is behind it: of what is too large to
+ * be an event the beginning, of a subject too long to be a type none. */
 struct err *inbox_bury(const struct inbox_consumer *consumer, const struct bus_event *event,
                        const struct err *why)
 {
@@ -21,9 +31,7 @@ struct err *inbox_bury(const struct inbox_consumer *consumer, const struct bus_e
     char sequence[24];
     char deliveries[24];
     char detail[ERR_LINE];
-    if (snprintf(subject, sizeof(subject), PREFIX "%s.%s", consumer->options->service,
-                 event->subject) >= (int)sizeof(subject))
-        return err_new(&ERR_INTERNAL, "the subject %s is too long", event->subject);
+    write_subject(consumer, event, subject);
     snprintf(sequence, sizeof(sequence), "%" PRIu64, event->stream_sequence);
     snprintf(deliveries, sizeof(deliveries), "%" PRIu64, event->deliveries);
     /* Twice when it is set aside twice, as after a crash in between, is once. */
@@ -39,7 +47,7 @@ struct err *inbox_bury(const struct inbox_consumer *consumer, const struct bus_e
     const struct bus_message message = {.subject = subject,
                                         .msg_id = msg_id,
                                         .bytes = event->bytes,
-                                        .len = event->len,
+                                        .len = MIN(event->len, EVENT_MAX),
                                         .headers = headers,
                                         .header_count = ARRAY_LEN(headers)};
     return bus_publish_message(consumer->options->bus, event->ctx, &message);

@@ -227,6 +227,44 @@ static void test_letters_of_others_are_left_alone(void **state)
     ctx_deinit(&ctx);
 }
 
+/* Each would be in the way for ever if there were no letter that takes it. */
+static void test_what_is_too_long_holds_nothing_up(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        size_t subject_len, id_len, body_len;
+        const char *type;
+    } rows[] = {
+        {"a subject", 250, 1, 0, "unnamed"},
+        {"an id", 0, 256, 0, THING_CHANGED},
+        {"all that a message can hold", 0, 1, (size_t)1000 * 1024, THING_CHANGED},
+    };
+    struct fate fate = {0};
+    const struct inbox_options options = options_of(&fate);
+    struct inbox *inbox = start_inbox(&options);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _cleanup_(buf_deinit) struct buf subject = BUF_INIT(512), body = BUF_INIT(SIZE_MAX);
+        buf_append_str(&subject, rows[i].subject_len ? "things.v1.events." : THING_CHANGED);
+        while (subject.len < rows[i].subject_len)
+            buf_append_char(&subject, 'x');
+        buf_printf(&body, "{\"specversion\":\"1.0\",\"source\":\"s\",\"type\":\"%s\",\"id\":\"",
+                   THING_CHANGED);
+        for (size_t n = 0; n < rows[i].id_len; n++)
+            buf_append_char(&body, '7');
+        buf_printf(&body, "\",\"data\":{\"id\":\"%s\",\"version\":1}}", A);
+        while (body.len < rows[i].body_len)
+            buf_append_char(&body, ' ');
+        expect_ok(bus_publish(bus, NULL, buf_text(&subject), NULL, body.data, body.len));
+        await_place((int64_t)i + 1);
+        struct letters letters = replay(&fate, NULL, true);
+        CHECK_INT(rows[i].name, letters.count, i + 1);
+        CHECK_STR(rows[i].name, letters.type, rows[i].type);
+        CHECK_STR(rows[i].name, letters.error, "malformed_event");
+    }
+    inbox_stop(inbox);
+}
+
 /* Then it is not lost either: it waits in its place. */
 static void test_no_room_for_letters(void **state)
 {
@@ -258,6 +296,7 @@ int main(void)
         CASE(test_replay),
         CASE(test_a_letter_that_was_handled),
         CASE(test_letters_of_others_are_left_alone),
+        CASE(test_what_is_too_long_holds_nothing_up),
         CASE(test_no_room_for_letters),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);
