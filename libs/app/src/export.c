@@ -30,7 +30,10 @@ static struct err *open_target(struct target *target, const char *path)
     int len = snprintf(target->part, sizeof(target->part), "%s.part", path);
     if (len < 0 || (size_t)len >= sizeof(target->part))
         return err_new(&ERR_INVALID_REQUEST, "the path is too long");
-    target->fd = open(target->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    /* What an interrupted export left, or somebody who would like to read this one. */
+    if (unlink(target->part) != 0 && errno != ENOENT)
+        return err_errno(errno, "remove %s", target->part);
+    target->fd = open(target->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (target->fd < 0)
         return err_errno(errno, "open %s", target->part);
     target->path = path;

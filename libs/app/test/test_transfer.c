@@ -153,7 +153,16 @@ static void test_file_of_an_export(void **state)
     struct fixture *fixture = *state;
     struct stat info;
     run_sql(fixture, "INSERT INTO things VALUES (1, 'one')");
+    /* Laid there by somebody who waits for what will be written into it. */
+    char part[512];
+    snprintf(part, sizeof(part), "%s.part", fixture->path);
+    FILE *trap = fopen(part, "we");
+    assert_non_null(trap);
+    assert_int_equal(fchmod(fileno(trap), 0666), 0);
     assert_null(app_export(&fixture->runtime, &transfer, fixture->path));
+    assert_int_equal(fstat(fileno(trap), &info), 0);
+    fclose(trap);
+    assert_int_equal(info.st_size, 0);
     assert_int_equal(stat(fixture->path, &info), 0);
     assert_int_equal(info.st_mode & 0777, 0600);
     _cleanup_(buf_deinit) struct buf text = BUF_INIT(4096);
