@@ -33,6 +33,7 @@ static const struct inbox_type types[] = {
 struct learning {
     const struct service *service;
     const struct user_page *page;
+    int64_t began_ms;
 };
 
 static struct err *learn_page(struct sql_conn *conn, struct ctx *ctx, void *data)
@@ -41,18 +42,18 @@ static struct err *learn_page(struct sql_conn *conn, struct ctx *ctx, void *data
     for (size_t i = 0; i < learning->page->count; i++) {
         const struct user *user = &learning->page->items[i];
         TRY(projection_learn(learning->service, conn, ctx, user));
-        TRY(projection_touch(conn, ctx, user->id));
+        TRY(projection_touch(conn, ctx, user->id, learning->began_ms));
     }
     return NULL;
 }
 
-static struct err *learn_all(const struct service *service, struct ctx *ctx)
+static struct err *learn_all(const struct service *service, struct ctx *ctx, int64_t began_ms)
 {
     char cursor[UUID_TEXT] = "";
     do {
         _cleanup_(arena_deinit) struct arena arena = ARENA_INIT((size_t)4 << 20);
         struct user_page page = {0};
-        struct learning learning = {service, &page};
+        struct learning learning = {service, &page, began_ms};
         TRY(directory_list(service->bus, ctx, cursor[0] ? cursor : NULL, &arena, &page));
         TRY(sql_transact(service->db, ctx, learn_page, &learning));
         str_copy(cursor, sizeof(cursor), page.next_cursor ? page.next_cursor : "");
@@ -72,7 +73,7 @@ static struct err *doubt(const struct service *service, struct ctx *ctx, const c
     }
     TRY(e);
     struct user_page page = {.items = &user, .count = 1};
-    struct learning learning = {service, &page};
+    struct learning learning = {service, &page, began_ms};
     return sql_transact(service->db, ctx, learn_page, &learning);
 }
 
@@ -80,7 +81,7 @@ static struct err *snapshot(struct ctx *ctx, void *state)
 {
     const struct service *service = state;
     int64_t began_ms = clock_now_ms();
-    TRY(learn_all(service, ctx));
+    TRY(learn_all(service, ctx, began_ms));
     for (;;) {
         char user_id[UUID_TEXT];
         bool found = false;

@@ -169,10 +169,11 @@ struct err *projection_forget(const struct service *service, struct ctx *ctx, co
     return sql_transact(service->db, ctx, forget, &forgetting);
 }
 
-struct err *projection_touch(struct sql_conn *conn, struct ctx *ctx, const char *user_id)
+struct err *projection_touch(struct sql_conn *conn, struct ctx *ctx, const char *user_id,
+                             int64_t since_ms)
 {
     return sql_exec(conn, ctx, "UPDATE directory SET learned_at = $2 WHERE user_id = $1", NULL,
-                    SQL_TEXT(user_id), SQL_I64(clock_now_ms()));
+                    SQL_TEXT(user_id), SQL_I64(MAX(clock_now_ms(), since_ms)));
 }
 
 struct err *projection_find_older(struct sql_db *db, struct ctx *ctx, int64_t learned_before_ms,

@@ -30,9 +30,9 @@ struct err *projection_tell(const struct service *service, struct ctx *ctx, cons
 
 /* --- for a snapshot (consume.c), which tells who is there, and so who is not --- */
 
-/* The user was heard of right now. */
-struct err *projection_touch(struct sql_conn *conn, struct ctx *ctx, const char *user_id)
-    MUST_CHECK;
+/* The user was heard of right now, which is not before since_ms, even if the clock was set back. */
+struct err *projection_touch(struct sql_conn *conn, struct ctx *ctx, const char *user_id,
+                             int64_t since_ms) MUST_CHECK;
 /* Somebody of whom nothing was heard since. */
 struct err *projection_find_older(struct sql_db *db, struct ctx *ctx, int64_t learned_before_ms,
                                   char out_user_id[static UUID_TEXT], bool *out_found) MUST_CHECK;

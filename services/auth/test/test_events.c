@@ -204,6 +204,24 @@ static void test_snapshot(void **state)
     check_login(fixture, "Ann", "anna@example.com", 200);
 }
 
+/* Somebody who was heard of is not asked about again and again. */
+static void test_the_clock_is_set_back_in_a_snapshot(void **state)
+{
+    struct fixture *fixture = *state;
+    struct user ann = register_ann(fixture);
+    int64_t began_ms = clock_now_ms() + 3600000;
+    char user_id[UUID_TEXT];
+    bool found = false;
+    expect_ok(projection_find_older(fixture->database.db, NULL, began_ms, user_id, &found));
+    assert_true(found);
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    expect_ok(sql_acquire(fixture->database.db, NULL, &conn));
+    expect_ok(projection_touch(conn, NULL, ann.id, began_ms));
+    sql_release(TAKE(conn));
+    expect_ok(projection_find_older(fixture->database.db, NULL, began_ms, user_id, &found));
+    assert_false(found);
+}
+
 static void test_snapshot_is_tried_again(void **state)
 {
     struct fixture *fixture = *state;
@@ -378,6 +396,7 @@ int main(void)
         TEST(test_old_news),
         TEST(test_news_without_versions),
         TEST(test_snapshot),
+        TEST(test_the_clock_is_set_back_in_a_snapshot),
         TEST(test_snapshot_is_tried_again),
         TEST(test_nobody_is_forgotten_too_early),
         TEST(test_revocations),
