@@ -1,7 +1,10 @@
 #include "store.h"
 
 #include <base/clock.h>
+#include <base/secret.h>
 #include <base/str.h>
+
+#include "kinds.h"
 
 static const struct field account_fields[] = {
     FIELD(struct account, user_id, UUID, .flags = REQUIRED),
@@ -195,24 +198,45 @@ struct err *store_settle(struct sql_db *db, struct ctx *ctx, const char *user_id
 
 /* --- sessions --- */
 
-struct err *store_add_session(struct sql_db *db, struct ctx *ctx, const struct session *session)
+static struct err *insert_session(struct sql_conn *conn, struct ctx *ctx, void *data)
+{
+    const struct session *session = data;
+    int64_t active = 0;
+    TRY(sql_exec(conn, ctx,
+                 "INSERT INTO sessions (id, user_id, seed, generation, created_at, rotated_at,"
+                 " expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                 NULL, SQL_TEXT(session->id), SQL_TEXT(session->user_id), SQL_TEXT(session->seed),
+                 SQL_I64(session->generation), SQL_I64(session->created_at_ms),
+                 SQL_I64(session->rotated_at_ms), SQL_I64(session->expires_at_ms)));
+    TRY(sql_fetch_i64(conn, ctx, &active,
+                      "SELECT count(*) FROM directory WHERE user_id = $1 AND status = 'active'",
+                      SQL_TEXT(session->user_id)));
+    return active > 0 ? NULL
+                      : err_new(&ACCOUNT_SUSPENDED, "an admin has suspended this account just now");
+}
+
+static struct err *make_room(struct sql_db *db, struct ctx *ctx, const struct session *session)
 {
     _cleanup_(sql_release) struct sql_conn *conn = NULL;
     TRY(sql_acquire(db, ctx, &conn));
     TRY(sql_exec(conn, ctx, "DELETE FROM sessions WHERE expires_at <= $1", NULL,
                  SQL_I64(session->created_at_ms)));
-    TRY(sql_exec(conn, ctx,
-                 "DELETE FROM sessions WHERE user_id = $1 AND id NOT IN"
-                 " (SELECT id FROM sessions WHERE user_id = $1"
-                 " ORDER BY rotated_at DESC, id DESC LIMIT $2)",
-                 NULL, SQL_TEXT(session->user_id), SQL_I64(SESSIONS_PER_USER_MAX - 1)));
     return sql_exec(conn, ctx,
-                    "INSERT INTO sessions (id, user_id, seed, generation, created_at, rotated_at,"
-                    " expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                    NULL, SQL_TEXT(session->id), SQL_TEXT(session->user_id),
-                    SQL_TEXT(session->seed), SQL_I64(session->generation),
-                    SQL_I64(session->created_at_ms), SQL_I64(session->rotated_at_ms),
-                    SQL_I64(session->expires_at_ms));
+                    "DELETE FROM sessions WHERE user_id = $1 AND id NOT IN"
+                    " (SELECT id FROM sessions WHERE user_id = $1"
+                    " ORDER BY rotated_at DESC, id DESC LIMIT $2)",
+                    NULL, SQL_TEXT(session->user_id), SQL_I64(SESSIONS_PER_USER_MAX - 1));
+}
+
+/* The look at the user and the session are one transaction: a suspension that comes meanwhile either
+ * is seen here or sees the session. */
+struct err *store_add_session(struct sql_db *db, struct ctx *ctx, const struct session *session)
+{
+    struct session copy = *session;
+    TRY(make_room(db, ctx, session));
+    struct err *e = sql_transact(db, ctx, insert_session, &copy);
+    secret_wipe(&copy, sizeof(copy));
+    return e;
 }
 
 struct err *store_find_session(struct sql_db *db, struct ctx *ctx, const char *id,

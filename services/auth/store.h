@@ -80,7 +80,8 @@ struct session {
 };
 
 /* All expired sessions go, and those of the user beyond SESSIONS_PER_USER_MAX that were not used
- * for longest. SQL_FOREIGN_KEY: the account is gone. */
+ * for longest. SQL_FOREIGN_KEY: the account is gone. ACCOUNT_SUSPENDED: the user is not active, which
+ * may be newer than what the caller knows. */
 struct err *store_add_session(struct sql_db *db, struct ctx *ctx, const struct session *session)
     MUST_CHECK;
 struct err *store_find_session(struct sql_db *db, struct ctx *ctx, const char *id,

@@ -9,6 +9,7 @@
 #include <base/str.h>
 #include <jose/jose.h>
 
+#include "kinds.h"
 #include "sessions.h"
 
 #define ANN "ann@example.com"
@@ -374,6 +375,21 @@ static void test_account_deleted_meanwhile(void **state)
     assert_int_equal(tokens.expires_in, 42);
 }
 
+/* The login has looked at the user before: it must not leave a session behind. */
+static void test_user_suspended_meanwhile(void **state)
+{
+    struct fixture *fixture = *state;
+    register_person(&fixture->auth, ANN);
+    struct account ann = {0};
+    str_copy(ann.user_id, sizeof(ann.user_id), directory.users[directory.count - 1].user.id);
+    struct tokens tokens = {.expires_in = 42};
+    test_database_run(&fixture->database, "UPDATE directory SET status = 'suspended'");
+    expect_error(session_begin(fixture->auth.runtime.state, NULL, &ann, &tokens),
+                 &ACCOUNT_SUSPENDED);
+    assert_int_equal(tokens.expires_in, 42);
+    assert_int_equal(sessions(fixture), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +408,7 @@ int main(void)
         TEST(test_logout),
         TEST(test_session_cap),
         TEST(test_account_deleted_meanwhile),
+        TEST(test_user_suspended_meanwhile),
     };
     return cmocka_run_group_tests_name("auth.sessions", tests, group_start, group_stop);
 }
