@@ -25,9 +25,10 @@ def nginx_config(directory, name, server, upstream=""):
 
 
 def nginx(directory, name, port, server, upstream="", core=0):
-    config = nginx_config(directory, name, f"listen 127.0.0.1:{port}; {server}", upstream)
+    file = name.split(",")[0]
+    config = nginx_config(directory, file, f"listen 127.0.0.1:{port}; {server}", upstream)
     binary = shutil.which("nginx") or "/usr/sbin/nginx"
-    return contest.Contestant(name, port, [binary, "-c", config, "-e", f"{directory}/{name}.err"],
+    return contest.Contestant(name, port, [binary, "-c", config, "-e", f"{directory}/{file}.err"],
                               PATH, core=core)
 
 
