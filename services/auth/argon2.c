@@ -31,10 +31,10 @@ static bool take(const char **text, const char *literal)
     return true;
 }
 
-static bool take_number(const char **text, int64_t *out_number)
+static bool take_number(const char **text, int64_t max, int64_t *out_number)
 {
     size_t len = strspn(*text, "0123456789");
-    if (!parse_i64_n(*text, len, 1, UINT32_MAX, out_number))
+    if (!parse_i64_n(*text, len, 1, max, out_number))
         return false;
     *text += len;
     return true;
@@ -54,8 +54,9 @@ static bool take_bytes(const char **text, size_t chars, unsigned char *out, size
 static bool parse(const char *text, struct parts *out_parts)
 {
     int64_t memory_kib = 0, passes = 0;
-    bool is_right = take(&text, "$argon2id$v=19$m=") && take_number(&text, &memory_kib) &&
-                    take(&text, ",t=") && take_number(&text, &passes) && take(&text, ",p=1$") &&
+    bool is_right = take(&text, "$argon2id$v=19$m=") &&
+                    take_number(&text, UINT32_MAX, &memory_kib) && take(&text, ",t=") &&
+                    take_number(&text, ARGON2_PASSES_MAX, &passes) && take(&text, ",p=1$") &&
                     take_bytes(&text, SALT_CHARS, out_parts->salt, sizeof(out_parts->salt)) &&
                     take(&text, "$") &&
                     take_bytes(&text, HASH_CHARS, out_parts->hash, sizeof(out_parts->hash)) &&

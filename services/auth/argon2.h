@@ -14,6 +14,9 @@
 
 #define ARGON2_TEXT 128
 
+/* A hash with more is none: it would keep a worker for hours, and nothing can stop it. */
+#define ARGON2_PASSES_MAX 100
+
 struct argon2_cost {
     unsigned long long passes;
     size_t memory_bytes;

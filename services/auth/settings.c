@@ -6,6 +6,8 @@
 #include <base/secret.h>
 #include <model/model.h>
 
+#include "argon2.h"
+
 /* In the order of enum jose_alg. */
 static const char *const algorithms[] = {"ES256", "EdDSA", "RS256", NULL};
 
@@ -57,8 +59,8 @@ static const struct cfg_setting rows[] = {
                .help = "Encrypts the signing keys at rest; 32 bytes in hexadecimal"),
     CFG_SIZE(struct auth_settings, argon2_memory_kib, "ARGON2_MEMORY_KIB", .def = "19456KiB",
              .min = 8, .max = 4194304, .help = "Memory of one password hash (argon2id)"),
-    CFG_INT(struct auth_settings, argon2_passes, "ARGON2_PASSES", .def = "2", .min = 1, .max = 100,
-            .help = "Passes of one password hash"),
+    CFG_INT(struct auth_settings, argon2_passes, "ARGON2_PASSES", .def = "2", .min = 1,
+            .max = ARGON2_PASSES_MAX, .help = "Passes of one password hash"),
     CFG_INT(struct auth_settings, hash_workers, "HASH_WORKERS", .def = "0", .min = 0,
             .max = HASH_WORKERS_MAX, .help = "Passwords that are hashed at once; 0: one per core"),
     CFG_INT(struct auth_settings, hash_queue, "HASH_QUEUE", .def = "64", .min = 1, .max = 65536,

@@ -33,6 +33,9 @@ const struct model created_user_model =
     MODEL(struct user, created_user_fields, "A user whose registration has begun",
           .schema = "created_user");
 
+/* Of an import: no number of changes leads from here to where it would wrap. */
+#define USER_VERSION_MAX ((int64_t)1 << 53)
+
 static const struct field user_record_fields[] = {
     FIELD(struct user, id, UUID, .flags = REQUIRED),
     FIELD(struct user, email, EMAIL, .flags = REQUIRED),
@@ -42,7 +45,7 @@ static const struct field user_record_fields[] = {
     FIELD(struct user, email_verified, BOOL, .flags = REQUIRED),
     FIELD(struct user, created_at_ms, TIME, .json = "created_at", .flags = REQUIRED),
     FIELD(struct user, updated_at_ms, TIME, .json = "updated_at", .flags = REQUIRED),
-    FIELD(struct user, version, INT, .flags = REQUIRED, .min = 1, .max = INT64_MAX,
+    FIELD(struct user, version, INT, .flags = REQUIRED, .min = 1, .max = USER_VERSION_MAX,
           .doc = "Goes up with each change"),
 };
 const struct model user_record_model =

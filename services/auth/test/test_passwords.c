@@ -141,6 +141,7 @@ static void test_what_cannot_be_verified(void **state)
         {"short salt", "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2Fs" HASH, &ERR_INTERNAL},
         {"short hash", "$argon2id$v=19$m=8,t=1,p=1" SALT "$AAAA", &ERR_INTERNAL},
         {"no passes", "$argon2id$v=19$m=8,t=0,p=1" SALT HASH, &ERR_INTERNAL},
+        {"101 passes", "$argon2id$v=19$m=8,t=101,p=1" SALT HASH, &ERR_INTERNAL},
         {"no memory", "$argon2id$v=19$m=,t=1,p=1" SALT HASH, &ERR_INTERNAL},
         {"no base64", "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2Fsd!" HASH, &ERR_INTERNAL},
         {"unused bits", "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdB" HASH, &ERR_INTERNAL},

@@ -98,6 +98,18 @@ static void test_pending_gives_way(void **state)
     unlink(path);
 }
 
+static void test_a_version_that_would_wrap(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[64];
+    make_path(path);
+    test_database_run(&fixture->database,
+                      "UPDATE users SET version = 9223372036854775807 WHERE name = 'Bob'");
+    expect_ok(run_command(fixture->database.db, "export", path));
+    expect_error(run_command(fixture->database.db, "import", path), &ERR_INVALID_REQUEST);
+    unlink(path);
+}
+
 static void test_model(void **state)
 {
     (void)state;
@@ -110,6 +122,7 @@ int main(void)
         TEST(test_move),
         TEST(test_conflicts),
         TEST(test_pending_gives_way),
+        TEST(test_a_version_that_would_wrap),
         TEST(test_model),
     };
     return cmocka_run_group_tests_name("users.transfer", tests, NULL, NULL);
