@@ -144,6 +144,20 @@ static void use_twice(struct sql_conn *conn, void (*use)(struct sql_conn *conn),
     }
 }
 
+static void count_round_trips(void (*use)(struct sql_conn *conn), bool is_unprepared,
+                              int64_t out_counts[2])
+{
+    _cleanup_(relay_free) struct relay *relay = relay_new();
+    char url[URL_MAX];
+    sql_close(OPEN());
+    relay_url(relay, "", url);
+    _cleanup_(sql_close) struct sql_db *db = NULL;
+    OK(sql_open(&(struct sql_options){.url = url, .is_unprepared = is_unprepared}, &db));
+    _cleanup_(sql_release) struct sql_conn *conn = acquire(db);
+    run(conn, "CREATE TABLE t (n BIGINT)");
+    use_twice(conn, use, relay, out_counts);
+}
+
 static void one_statement(struct sql_conn *conn)
 {
     OK(sql_exec(conn, NULL, "INSERT INTO t VALUES ($1)", NULL, SQL_I64(1)));
@@ -206,19 +220,14 @@ static void round_trips_are_few(void **state)
         {"a batch in a transaction", a_batch_in_a_transaction, 2},
         {"more statements than are kept", statements_of_which_some_are_forgotten, 100},
     };
+    /* On a busy machine what is sent in one go may come in two pieces, with an answer to the first
+     * in between: then it is counted again. */
     for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) {
-        _cleanup_(relay_free) struct relay *relay = relay_new();
-        char url[URL_MAX];
-        int64_t counts[2];
-        sql_close(OPEN());
-        relay_url(relay, "", url);
-        _cleanup_(sql_close) struct sql_db *db = NULL;
-        OK(sql_open(&(struct sql_options){.url = url, .is_unprepared = i % 2 == 1}, &db));
-        _cleanup_(sql_release) struct sql_conn *conn = acquire(db);
-        run(conn, "CREATE TABLE t (n BIGINT)");
-        use_twice(conn, rows[i / 2].use, relay, counts);
-        CHECK_INT(rows[i / 2].name, counts[0], rows[i / 2].round_trips);
-        CHECK_INT(rows[i / 2].name, counts[1], rows[i / 2].round_trips);
+        int64_t expected = rows[i / 2].round_trips, counts[2] = {-1, -1};
+        for (int try = 0; try < 5 && (counts[0] != expected || counts[1] != expected); try++)
+            count_round_trips(rows[i / 2].use, i % 2 == 1, counts);
+        CHECK_INT(rows[i / 2].name, counts[0], expected);
+        CHECK_INT(rows[i / 2].name, counts[1], expected);
     }
 }
 
