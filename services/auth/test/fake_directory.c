@@ -281,6 +281,23 @@ void fake_directory_order(struct fake_directory *directory, struct fault fault)
     pthread_mutex_unlock(&directory->lock);
 }
 
+void fake_directory_silence(struct fake_directory *directory)
+{
+    pthread_mutex_lock(&directory->lock);
+    directory->is_silent = true;
+    pthread_mutex_unlock(&directory->lock);
+}
+
+void fake_directory_pause(struct fake_directory *directory, const char *method,
+                          void (*pause)(void *data), void *data)
+{
+    pthread_mutex_lock(&directory->lock);
+    directory->pause_at = method;
+    directory->pause = pause;
+    directory->pause_data = data;
+    pthread_mutex_unlock(&directory->lock);
+}
+
 struct user fake_directory_add(struct fake_directory *directory, const char *email, int role,
                                int status)
 {

@@ -48,6 +48,11 @@ void fake_directory_stop(struct fake_directory *directory);
 void fake_directory_clear(struct fake_directory *directory);
 /* The next fault, in place of one that is left. */
 void fake_directory_order(struct fake_directory *directory, struct fault fault);
+/* From now on nothing is told of what changes. */
+void fake_directory_silence(struct fake_directory *directory);
+/* Runs pause(data) once, before the method is answered. */
+void fake_directory_pause(struct fake_directory *directory, const char *method,
+                          void (*pause)(void *data), void *data);
 
 /* A user of that status, made there without auth. */
 struct user fake_directory_add(struct fake_directory *directory, const char *email, int role,

@@ -180,7 +180,7 @@ static void test_snapshot(void **state)
     forget_place(fixture);
 
     /* Nothing of this is told. */
-    directory.is_silent = true;
+    fake_directory_silence(&directory);
     for (int i = 0; i < 7; i++) { /* more than two pages */
         char email[64];
         snprintf(email, sizeof(email), "person-%d@example.com", i);
@@ -227,7 +227,7 @@ static void test_snapshot_is_tried_again(void **state)
     struct fixture *fixture = *state;
     struct user ann = register_ann(fixture);
     forget_place(fixture);
-    directory.is_silent = true;
+    fake_directory_silence(&directory);
     fake_directory_change(&directory, ann.id, "anna@example.com", ROLE_USER, STATUS_ACTIVE);
     fake_directory_order(&directory, (struct fault){"list", &ERR_UPSTREAM_TIMEOUT, 2, false});
     replica_start(&fixture->auth, &fixture->database, &DEFAULTS);

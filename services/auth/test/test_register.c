@@ -108,7 +108,7 @@ static void test_retried(void **state)
 static void test_retried_after_failure(void **state)
 {
     struct fixture *fixture = *state;
-    directory.fault = (struct fault){"create", &ERR_UPSTREAM_UNAVAILABLE, 1, false};
+    fake_directory_order(&directory, (struct fault){"create", &ERR_UPSTREAM_UNAVAILABLE, 1, false});
     _cleanup_(reply_deinit) struct reply failed =
         CALL(fixture->auth.server, POST, REGISTER, .body = ANN, .idempotency_key = "k");
     check_reply("away", &failed, 503, "upstream_unavailable");
@@ -177,9 +177,7 @@ static void test_crash_points(void **state)
         char email[64], body[256];
         snprintf(email, sizeof(email), "crash-%zu@example.com", i);
         fake_directory_order(&directory, crashes[i].fault);
-        directory.pause_at = crashes[i].parked_at;
-        directory.pause = park_accounts;
-        directory.pause_data = &fixture->database;
+        fake_directory_pause(&directory, crashes[i].parked_at, park_accounts, &fixture->database);
         snprintf(body, sizeof(body),
                  "{\"email\":\"%s\",\"password\":\"" PASSWORD "\",\"name\":\"A\"}", email);
         _cleanup_(reply_deinit) struct reply first =
@@ -221,9 +219,7 @@ static void register_eve(void *data)
 static void test_overtaken(void **state)
 {
     struct fixture *fixture = *state;
-    directory.pause_at = "create";
-    directory.pause = register_eve;
-    directory.pause_data = fixture;
+    fake_directory_pause(&directory, "create", register_eve, fixture);
     _cleanup_(reply_deinit) struct reply reply =
         CALL(fixture->auth.server, POST, REGISTER, .body = ANN);
     check_reply("Ann", &reply, 409, "email_taken");
@@ -316,7 +312,7 @@ static void test_pending_accounts_are_settled(void **state)
     struct fixture *fixture = *state;
     const struct service *service = fixture->auth.runtime.state;
     await_snapshot(service);
-    directory.is_silent = true; /* or the event would settle it */
+    fake_directory_silence(&directory); /* or the event would settle it */
     static const char accounts[] = "SELECT count(*) FROM accounts",
                       pending[] = "SELECT count(*) FROM accounts WHERE status = 'pending'";
     break_off(fixture, "lost@example.com", (struct fault){"activate", &ERR_INTERNAL, 1, false});

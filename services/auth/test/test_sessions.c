@@ -313,7 +313,7 @@ static void test_user_not_known(void **state)
     fake_directory_start(&directory, nats_url(), fixture->auth.runtime.bus);
     rotate(&fixture->auth, token);
     test_database_run(&fixture->database, forget);
-    directory.is_silent = true;
+    fake_directory_silence(&directory);
     fake_directory_remove(&directory, ann.id);
     check_refresh(&fixture->auth, "gone", token, false);
     assert_int_equal(sessions(fixture), 0);
