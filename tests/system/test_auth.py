@@ -2,7 +2,6 @@
 import concurrent.futures
 import secrets
 import threading
-import time
 
 import pytest
 
@@ -110,20 +109,22 @@ def test_a_former_admin_is_none(mesh):
 
 def register_until_done(mesh, email):
     """As a person does who gets an error page: again, until told that the address is registered."""
-    unclear = False
-    while True:
+    answers = []
+
+    def is_registered():
         try:
             answer = register(mesh, email)
-        except OSError:
-            unclear = True
-            continue
+        except OSError as lost:
+            answers.append(lost)
+            return False
         if answer.status == 201:
-            return
-        if unclear and (answer.status, answer.code) == (409, "email_taken"):
-            return  # an answer was lost, the registration was not
+            return True
+        if answers and (answer.status, answer.code) == (409, "email_taken"):
+            return True  # an answer was lost, the registration was not
         assert answer.status in (500, 503, 504), answer
-        unclear = True
-        time.sleep(0.01)
+        answers.append(answer)
+        return False
+    harness.wait_until(f"{email} is registered", is_registered)
 
 
 @pytest.mark.parametrize("victim", ["users", "auth", "nats"])

@@ -230,6 +230,19 @@ static void await_taken(struct snapshots *snapshots, int count)
     }
 }
 
+static void await_failures(struct snapshots *snapshots, int times_left)
+{
+    int left;
+    int64_t end_ms = clock_mono_ms() + PATIENCE_MS;
+    do {
+        assert_true(clock_mono_ms() < end_ms);
+        err_free(ctx_sleep(NULL, 2));
+        pthread_mutex_lock(&snapshots->lock);
+        left = snapshots->fail_times;
+        pthread_mutex_unlock(&snapshots->lock);
+    } while (left > times_left);
+}
+
 #define SNAPSHOT_OPTIONS() INBOX_OPTIONS(.snapshot = take_snapshot, .state = &snapshots)
 
 /* What was told before the snapshot is in it; what comes after has its effect. */
@@ -261,7 +274,7 @@ static void test_not_ready_before_the_first_snapshot(void **state)
     (void)state;
     struct snapshots snapshots = {.lock = PTHREAD_MUTEX_INITIALIZER, .fail_times = 1000};
     struct inbox *inbox = start_inbox(&SNAPSHOT_OPTIONS());
-    err_free(ctx_sleep(NULL, 100));
+    await_failures(&snapshots, 1000 - 2);
     expect_error(inbox_check(inbox), &ERR_UPSTREAM_UNAVAILABLE);
     pthread_mutex_lock(&snapshots.lock);
     snapshots.fail_times = 0;
