@@ -180,17 +180,13 @@ struct err *projection_find_older(struct sql_db *db, struct ctx *ctx, int64_t le
                                   char out_user_id[static UUID_TEXT], bool *out_found)
 {
     struct user user = {0};
-    _cleanup_(sql_release) struct sql_conn *conn = NULL;
-    TRY(sql_acquire(db, ctx, &conn));
-    struct err *e = sql_fetch_one(conn, ctx, &user_id_model, &user, NULL,
-                                  "SELECT user_id AS id FROM directory WHERE learned_at < $1"
-                                  " AND status <> 'deleted' LIMIT 1",
-                                  SQL_I64(learned_before_ms));
-    *out_found = !e;
+    bool found = false;
+    TRY(store_find(db, ctx, &user_id_model, &user, &found,
+                   "SELECT user_id AS id FROM directory WHERE learned_at < $1"
+                   " AND status <> 'deleted' LIMIT 1",
+                   SQL_I64(learned_before_ms)));
     str_copy(out_user_id, UUID_TEXT, user.id);
-    if (!err_is(e, &SQL_NO_ROWS))
-        return e;
-    err_free(e);
+    *out_found = found;
     return NULL;
 }
 

@@ -37,12 +37,12 @@ static struct err *exec(struct sql_db *db, struct ctx *ctx, int64_t *out_affecte
     return sql_exec_params(conn, ctx, statement, out_affected, params, count);
 }
 
-static struct err *find(struct sql_db *db, struct ctx *ctx, const struct model *model, void *out,
-                        bool *out_found, const char *statement, const char *value)
+struct err *store_find(struct sql_db *db, struct ctx *ctx, const struct model *model, void *out,
+                       bool *out_found, const char *statement, struct sql_value value)
 {
     _cleanup_(sql_release) struct sql_conn *conn = NULL;
     TRY(sql_acquire(db, ctx, &conn));
-    struct err *e = sql_fetch_one(conn, ctx, model, out, NULL, statement, SQL_TEXT(value));
+    struct err *e = sql_fetch_one(conn, ctx, model, out, NULL, statement, value);
     bool is_absent = err_is(e, &SQL_NO_ROWS);
     if (e && !is_absent)
         return e;
@@ -113,10 +113,10 @@ struct err *store_delete_account(struct sql_db *db, struct ctx *ctx, const char 
 struct err *store_find_account(struct sql_db *db, struct ctx *ctx, const char *user_id,
                                struct account *out_account, bool *out_found)
 {
-    return find(db, ctx, &account_model, out_account, out_found,
-                "SELECT " ACCOUNT_COLUMNS " FROM " ACCOUNT_TABLES
-                " WHERE a.user_id = $1 AND d.status <> 'deleted'",
-                user_id);
+    return store_find(db, ctx, &account_model, out_account, out_found,
+                      "SELECT " ACCOUNT_COLUMNS " FROM " ACCOUNT_TABLES
+                      " WHERE a.user_id = $1 AND d.status <> 'deleted'",
+                      SQL_TEXT(user_id));
 }
 
 struct err *store_find_account_by_email(struct sql_db *db, struct ctx *ctx, const char *email,
@@ -124,11 +124,11 @@ struct err *store_find_account_by_email(struct sql_db *db, struct ctx *ctx, cons
 {
     char key[EMAIL_TEXT];
     store_email_key(email, key);
-    return find(db, ctx, &account_model, out_account, out_found,
-                "SELECT " ACCOUNT_COLUMNS " FROM " ACCOUNT_TABLES
-                " WHERE d.email_key = $1 AND d.status <> 'deleted'"
-                " ORDER BY d.updated_at DESC LIMIT 1",
-                key);
+    return store_find(db, ctx, &account_model, out_account, out_found,
+                      "SELECT " ACCOUNT_COLUMNS " FROM " ACCOUNT_TABLES
+                      " WHERE d.email_key = $1 AND d.status <> 'deleted'"
+                      " ORDER BY d.updated_at DESC LIMIT 1",
+                      SQL_TEXT(key));
 }
 
 /* --- pending accounts --- */
@@ -150,10 +150,10 @@ struct err *store_find_pending(struct sql_db *db, struct ctx *ctx, const char *e
     store_email_key(email, key);
     struct pending pending;
     bool found = false;
-    TRY(find(db, ctx, &pending_model, &pending, &found,
-             "SELECT user_id, password_hash FROM accounts"
-             " WHERE email_key = $1 AND status = 'pending' ORDER BY created_at DESC LIMIT 1",
-             key));
+    TRY(store_find(db, ctx, &pending_model, &pending, &found,
+                   "SELECT user_id, password_hash FROM accounts"
+                   " WHERE email_key = $1 AND status = 'pending' ORDER BY created_at DESC LIMIT 1",
+                   SQL_TEXT(key)));
     if (found) {
         struct account account = {.status = ACCOUNT_PENDING};
         str_copy(account.user_id, sizeof(account.user_id), pending.user_id);
@@ -171,19 +171,13 @@ struct err *store_find_due(struct sql_db *db, struct ctx *ctx, char out_user_id[
                            bool *out_found)
 {
     struct pending pending = {0};
-    int64_t now_ms = clock_now_ms();
-    _cleanup_(sql_release) struct sql_conn *conn = NULL;
-    TRY(sql_acquire(db, ctx, &conn));
-    struct err *e =
-        sql_fetch_one(conn, ctx, &pending_model, &pending, NULL,
-                      "SELECT user_id FROM accounts WHERE status = 'pending'"
-                      " AND COALESCE(check_at, created_at + " OLD_TTL_MS ") <= $1 LIMIT 1",
-                      SQL_I64(now_ms));
-    *out_found = !e;
+    bool found = false;
+    TRY(store_find(db, ctx, &pending_model, &pending, &found,
+                   "SELECT user_id FROM accounts WHERE status = 'pending'"
+                   " AND COALESCE(check_at, created_at + " OLD_TTL_MS ") <= $1 LIMIT 1",
+                   SQL_I64(clock_now_ms())));
     str_copy(out_user_id, UUID_TEXT, pending.user_id);
-    if (!err_is(e, &SQL_NO_ROWS))
-        return e;
-    err_free(e);
+    *out_found = found;
     return NULL;
 }
 
@@ -242,10 +236,10 @@ struct err *store_add_session(struct sql_db *db, struct ctx *ctx, const struct s
 struct err *store_find_session(struct sql_db *db, struct ctx *ctx, const char *id,
                                struct session *out_session, bool *out_found)
 {
-    return find(db, ctx, &session_model, out_session, out_found,
-                "SELECT id, user_id, seed, generation, created_at, rotated_at, expires_at"
-                " FROM sessions WHERE id = $1",
-                id);
+    return store_find(db, ctx, &session_model, out_session, out_found,
+                      "SELECT id, user_id, seed, generation, created_at, rotated_at, expires_at"
+                      " FROM sessions WHERE id = $1",
+                      SQL_TEXT(id));
 }
 
 struct err *store_rotate_session(struct sql_db *db, struct ctx *ctx, const struct session *session,

@@ -1,6 +1,7 @@
 /*
  * The tables accounts and sessions. Each function takes a connection of its own from the pool,
- * unless it is given one, and may block until the ctx ends; any thread may call it. Errors are those of <sql/sql.h>.
+ * unless it is given one, and may block until the ctx ends; any thread may call it. Errors are those
+ * of <sql/sql.h>.
  */
 #ifndef AUTH_STORE_H
 #define AUTH_STORE_H
@@ -9,6 +10,10 @@
 
 #include "directory.h"
 #include "passwords.h"
+
+/* The one row of a statement with one parameter; *out_found false: there is none. */
+struct err *store_find(struct sql_db *db, struct ctx *ctx, const struct model *model, void *out,
+                       bool *out_found, const char *statement, struct sql_value value) MUST_CHECK;
 
 /* --- accounts --- */
 
