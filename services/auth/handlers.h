@@ -37,9 +37,10 @@ http_handler read_jwks;
 /* bootstrap.c: sees to it that the bootstrap admin is there, however long users takes. */
 struct err *bootstrap_admin(struct ctx *ctx, void *service) MUST_CHECK;
 
-/* pending.c: settles the accounts of registrations that broke off, for ever. */
-struct err *settle_pending(struct ctx *ctx, void *service) MUST_CHECK;
-/* All whose time has come. */
+/* chores.c: what is done now and then, for ever. */
+struct err *do_chores(struct ctx *ctx, void *service) MUST_CHECK;
+
+/* pending.c: settles the accounts of registrations that broke off, all whose time has come. */
 struct err *settle_due(const struct service *service, struct ctx *ctx) MUST_CHECK;
 
 /* transfer.c: the subcommands */

@@ -190,10 +190,16 @@ struct err *projection_find_older(struct sql_db *db, struct ctx *ctx, int64_t le
     return NULL;
 }
 
-struct err *projection_prune(struct sql_db *db, struct ctx *ctx)
+struct err *projection_prune(struct sql_db *db, struct ctx *ctx, bool *out_is_done)
 {
+    int64_t count = 0;
     _cleanup_(sql_release) struct sql_conn *conn = NULL;
     TRY(sql_acquire(db, ctx, &conn));
-    return sql_exec(conn, ctx, "DELETE FROM directory WHERE status = 'deleted' AND learned_at < $1",
-                    NULL, SQL_I64(clock_now_ms() - KEEP_DELETED_MS));
+    TRY(sql_exec(conn, ctx,
+                 "DELETE FROM directory WHERE user_id IN"
+                 " (SELECT user_id FROM directory WHERE status = 'deleted' AND learned_at < $1"
+                 " ORDER BY learned_at LIMIT " TO_TEXT(STORE_PRUNE_MAX) ")",
+                 &count, SQL_I64(clock_now_ms() - KEEP_DELETED_MS)));
+    *out_is_done = count < STORE_PRUNE_MAX;
+    return NULL;
 }

@@ -40,7 +40,7 @@ struct err *projection_find_older(struct sql_db *db, struct ctx *ctx, int64_t le
  * credentials are pending from then on (pending.c). */
 struct err *projection_forget(const struct service *service, struct ctx *ctx, const char *user_id,
                               int64_t learned_before_ms) MUST_CHECK;
-/* Forgets users who were deleted long ago. */
-struct err *projection_prune(struct sql_db *db, struct ctx *ctx) MUST_CHECK;
+/* Forgets users who were deleted long ago, STORE_PRUNE_MAX at most. *out_is_done: there are no more. */
+struct err *projection_prune(struct sql_db *db, struct ctx *ctx, bool *out_is_done) MUST_CHECK;
 
 #endif

@@ -83,7 +83,7 @@ static struct err *begin(struct app_runtime *runtime, struct service *service)
     TRY(outbox_start(&outbox, &service->outbox));
     TRY(consume_users(service, runtime->metrics, &service->inbox));
     TRY(group_new(&service->ctx, 2, &service->background));
-    TRY(group_go(service->background, settle_pending, service));
+    TRY(group_go(service->background, do_chores, service));
     if (!service->settings->bootstrap_admin_email) {
         atomic_store(&service->is_bootstrapped, true);
         return NULL;

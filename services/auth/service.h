@@ -27,7 +27,7 @@ struct service {
     struct keys keys;
     unsigned char refresh_key[AUTH_KEY_BYTES]; /* the server's half of refresh tokens' keys */
     struct ctx ctx;                            /* of the background; ends with the service */
-    struct group *background;                  /* bootstrap.c, pending.c */
+    struct group *background;                  /* bootstrap.c, chores.c */
     atomic_bool is_bootstrapped;
     atomic_int_least64_t directory_rests_until_ms; /* accounts.c; monotonic */
 };

@@ -213,8 +213,6 @@ static struct err *make_room(struct sql_db *db, struct ctx *ctx, const struct se
 {
     _cleanup_(sql_release) struct sql_conn *conn = NULL;
     TRY(sql_acquire(db, ctx, &conn));
-    TRY(sql_exec(conn, ctx, "DELETE FROM sessions WHERE expires_at <= $1", NULL,
-                 SQL_I64(session->created_at_ms)));
     return sql_exec(conn, ctx,
                     "DELETE FROM sessions WHERE user_id = $1 AND id NOT IN"
                     " (SELECT id FROM sessions WHERE user_id = $1"
@@ -231,6 +229,19 @@ struct err *store_add_session(struct sql_db *db, struct ctx *ctx, const struct s
     struct err *e = sql_transact(db, ctx, insert_session, &copy);
     secret_wipe(&copy, sizeof(copy));
     return e;
+}
+
+/* The limit is no parameter: PostgreSQL would plan for a tenth of the table. */
+struct err *store_prune_sessions(struct sql_db *db, struct ctx *ctx, bool *out_is_done)
+{
+    int64_t count = 0;
+    TRY(exec(db, ctx, &count,
+             "DELETE FROM sessions WHERE expires_at <= $1 AND id IN"
+             " (SELECT id FROM sessions WHERE expires_at <= $1"
+             " ORDER BY expires_at LIMIT " TO_TEXT(STORE_PRUNE_MAX) ")",
+             SQL_PARAMS(SQL_I64(clock_now_ms()))));
+    *out_is_done = count < STORE_PRUNE_MAX;
+    return NULL;
 }
 
 struct err *store_find_session(struct sql_db *db, struct ctx *ctx, const char *id,

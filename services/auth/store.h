@@ -15,6 +15,10 @@
 struct err *store_find(struct sql_db *db, struct ctx *ctx, const struct model *model, void *out,
                        bool *out_found, const char *statement, struct sql_value value) MUST_CHECK;
 
+/* What has had its time is removed by so many rows at once, the oldest first: nobody waits long for
+ * the database. */
+#define STORE_PRUNE_MAX 500
+
 /* --- accounts --- */
 
 /* Beside those of a user: nobody knows yet whether the registration reached its end. */
@@ -84,8 +88,7 @@ struct session {
     int64_t expires_at_ms;
 };
 
-/* All expired sessions go, and those of the user beyond SESSIONS_PER_USER_MAX that were not used
- * for longest. SQL_FOREIGN_KEY: the account is gone. ACCOUNT_SUSPENDED: the user is not active, which
+/* Those of the user beyond SESSIONS_PER_USER_MAX that were not used for longest go. SQL_FOREIGN_KEY: the account is gone. ACCOUNT_SUSPENDED: the user is not active, which
  * may be newer than what the caller knows. */
 struct err *store_add_session(struct sql_db *db, struct ctx *ctx, const struct session *session)
     MUST_CHECK;
@@ -95,6 +98,8 @@ struct err *store_find_session(struct sql_db *db, struct ctx *ctx, const char *i
 struct err *store_rotate_session(struct sql_db *db, struct ctx *ctx, const struct session *session,
                                  int64_t now_ms, int64_t expires_at_ms, bool *out_is_done)
     MUST_CHECK;
+/* Removes expired sessions, STORE_PRUNE_MAX at most. *out_is_done: there are no more. */
+struct err *store_prune_sessions(struct sql_db *db, struct ctx *ctx, bool *out_is_done) MUST_CHECK;
 struct err *store_end_sessions(struct sql_db *db, struct ctx *ctx, const char *user_id) MUST_CHECK;
 
 #endif

@@ -32,7 +32,9 @@
 struct err *store_create(struct sql_db *db, struct outbox *outbox, struct ctx *ctx,
                          const struct new_user *new_user, enum user_status status,
                          struct user *out_user) MUST_CHECK;
-/* Those whose registration began longer ago: it was broken off. */
+/* Those whose registration began longer ago: it was broken off. The oldest first, STORE_REMOVE_MAX at
+ * once, so that nobody waits long for the database; as many: there may be more. */
+#define STORE_REMOVE_MAX 500
 struct err *store_remove_pending(struct sql_db *db, struct ctx *ctx, int64_t older_than_ms,
                                  int64_t *out_count) MUST_CHECK;
 /* Pending becomes active; any other user stays as it is (the call may be repeated). */

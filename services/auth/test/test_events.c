@@ -136,12 +136,36 @@ static void test_old_news(void **state)
     expect_ok(account_put(service_of(fixture), NULL, &ann, "hash"));
     assert_int_equal(number_of(fixture, "accounts"), 0);
 
-    expect_ok(projection_prune(fixture->database.db, NULL));
+    bool is_done = false;
+    expect_ok(projection_prune(fixture->database.db, NULL, &is_done));
+    assert_true(is_done);
     assert_int_equal(number_of(fixture, "directory"), 1);
     test_database_run(&fixture->database,
                       "UPDATE directory SET learned_at = learned_at - 2592000001");
-    expect_ok(projection_prune(fixture->database.db, NULL));
+    expect_ok(projection_prune(fixture->database.db, NULL, &is_done));
     assert_int_equal(number_of(fixture, "directory"), 0);
+}
+
+/* A bounded number at a time, those first who were deleted first. */
+static void test_many_were_deleted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct user ann = register_ann(fixture);
+    test_database_run(
+        &fixture->database,
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600)"
+        " INSERT INTO directory (user_id, email, email_key, role, status, version,"
+        " updated_at, learned_at) SELECT 'gone-' || i, '', '', 'user', 'deleted', 1,"
+        " 0, i FROM n");
+    bool is_done = true;
+    expect_ok(projection_prune(fixture->database.db, NULL, &is_done));
+    assert_false(is_done);
+    assert_int_equal(number_of(fixture, "directory"), 601 - STORE_PRUNE_MAX);
+    assert_int_equal(number_of(fixture, "directory WHERE learned_at <= 500"), 0);
+    expect_ok(projection_prune(fixture->database.db, NULL, &is_done));
+    assert_true(is_done);
+    assert_int_equal(number_of(fixture, "directory"), 1);
+    check_login(fixture, "Ann", ann.email, 200);
 }
 
 /* A directory of the release before tells no versions. */
@@ -394,6 +418,7 @@ int main(void)
         TEST(test_login_by_events),
         TEST(test_an_event_finishes_a_registration),
         TEST(test_old_news),
+        TEST(test_many_were_deleted),
         TEST(test_news_without_versions),
         TEST(test_snapshot),
         TEST(test_the_clock_is_set_back_in_a_snapshot),

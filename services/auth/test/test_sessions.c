@@ -169,8 +169,63 @@ static void test_expiry(void **state)
     rotate(&fixture->auth, token);
     test_database_run(&fixture->database, "UPDATE sessions SET expires_at = expires_at - 3600000");
     check_refresh(&fixture->auth, "expired", token, false);
+    bool is_done = false;
+    expect_ok(store_prune_sessions(fixture->database.db, NULL, &is_done));
+    assert_true(is_done);
+    assert_int_equal(sessions(fixture), 0);
+}
+
+/* --- many that have expired --- */
+
+/* More than two statements remove; of Bob, who expired at 1, 2, ... */
+#define MANY 1100
+
+static void add_expired_sessions(struct fixture *fixture)
+{
+    register_person(&fixture->auth, "bob@example.com");
+    test_database_run(
+        &fixture->database,
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " TO_TEXT(
+            MANY) ")"
+                  " INSERT INTO sessions (id, user_id, seed, generation, created_at, rotated_at,"
+                  " expires_at) SELECT 'old-' || i, user_id, '', 0, 0, 0, i FROM n"
+                  " JOIN accounts ON email_key = 'bob@example.com'");
+}
+
+/* Somebody's login is not what they wait for. */
+static void test_expired_sessions_go(void **state)
+{
+    struct fixture *fixture = *state;
+    add_expired_sessions(fixture);
+    register_person(&fixture->auth, ANN);
+    char token[128];
     take_refresh_token(&fixture->auth, ANN, token);
-    assert_int_equal(sessions(fixture), 1); /* the expired one has gone */
+    assert_int_equal(sessions(fixture), MANY + 1);
+    for (size_t left = MANY + 1; left > 1;) {
+        bool is_done = false;
+        expect_ok(store_prune_sessions(fixture->database.db, NULL, &is_done));
+        CHECK_INT("done", is_done, left <= STORE_PRUNE_MAX);
+        left -= MIN(left - 1, (size_t)STORE_PRUNE_MAX);
+        CHECK_INT("left", sessions(fixture), left);
+        if (left > 1)
+            CHECK_INT(
+                "the oldest went",
+                test_database_number(&fixture->database, "SELECT min(expires_at) FROM sessions"),
+                MANY + 2 - left);
+    }
+    check_refresh(&fixture->auth, "a living one", token, true);
+}
+
+static void test_the_background_removes_expired_sessions(void **state)
+{
+    struct fixture *fixture = *state;
+    add_expired_sessions(fixture);
+    struct auth_settings hasty = DEFAULTS;
+    hasty.pending_ttl_s = 1;
+    struct replica auth;
+    replica_start(&auth, &fixture->database, &hasty);
+    await_number(&fixture->database, "SELECT count(*) FROM sessions", 0);
+    replica_stop(&auth);
 }
 
 static void test_forged_tokens(void **state)
@@ -399,6 +454,8 @@ int main(void)
         TEST(test_no_grace),
         TEST(test_racers_get_the_same_successor),
         TEST(test_expiry),
+        TEST(test_expired_sessions_go),
+        TEST(test_the_background_removes_expired_sessions),
         TEST(test_forged_tokens),
         TEST(test_tokens_need_the_key),
         TEST(test_bad_requests),

@@ -121,6 +121,65 @@ static void test_old_pending_users_go(void **state)
     expect_ok(store_fetch(fixture->database.db, NULL, fixture->bob.id, &out));
 }
 
+/* More than two statements remove: created_at is 1 for the first of them, and so on. */
+#define MANY 1100
+
+static void add_old_pending_users(struct fixture *fixture)
+{
+    test_database_run(
+        &fixture->database,
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " TO_TEXT(
+            MANY) ")"
+                  " INSERT INTO users (id, email, email_key, name, role, status, email_verified,"
+                  " version, created_at, updated_at) SELECT 'old-' || i, 'old-' || i, 'old-' || i,"
+                  " 'Old', 'user', 'pending', (1 = 0), 1, i, i FROM n");
+}
+
+/* Each statement takes a bounded number of rows, the oldest. */
+static void test_many_old_pending_users(void **state)
+{
+    struct fixture *fixture = *state;
+    static const int64_t rows[] = {STORE_REMOVE_MAX, STORE_REMOVE_MAX, MANY - 2 * STORE_REMOVE_MAX,
+                                   0};
+    add_old_pending_users(fixture);
+    int64_t before = test_database_number(&fixture->database, "SELECT count(*) FROM users");
+    int64_t removed = 0, all = 0;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        expect_ok(store_remove_pending(fixture->database.db, NULL, 60000, &removed));
+        CHECK_INT("removed", removed, rows[i]);
+        all += removed;
+        if (all < MANY)
+            CHECK_INT("the oldest",
+                      test_database_number(&fixture->database, "SELECT min(created_at) FROM users"),
+                      all + 1);
+    }
+    assert_int_equal(test_database_number(&fixture->database, "SELECT count(*) FROM users"),
+                     before - MANY);
+}
+
+/* The background goes on while there are more. */
+static void test_the_background_removes_all(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct users_settings hasty = {.pending_ttl_s = 1};
+    add_old_pending_users(fixture);
+    fixture->service.settings = &hasty;
+    _cleanup_(ctx_deinit) struct ctx ctx;
+    ctx_init(&ctx, NULL, CTX_NO_TIMEOUT);
+    struct group *group = NULL;
+    expect_ok(group_new(&ctx, 1, &group));
+    expect_ok(group_go(group, remove_pending, &fixture->service));
+    for (int64_t began_ms = clock_mono_ms();;) { /* nothing tells of it but the table */
+        if (test_database_number(&fixture->database,
+                                 "SELECT count(*) FROM users WHERE status = 'pending'") == 0)
+            break;
+        assert_true(clock_mono_ms() - began_ms < 20000);
+        expect_ok(ctx_sleep(NULL, 10));
+    }
+    ctx_cancel(&ctx);
+    expect_error(group_wait(group), &ERR_CANCELLED);
+}
+
 #define RACERS 8
 #define ROUNDS 20
 
@@ -262,6 +321,8 @@ int main(void)
         TEST(test_activate_does_not_lift_a_suspension),
         TEST(test_a_broken_off_registration_gives_way),
         TEST(test_old_pending_users_go),
+        TEST(test_many_old_pending_users),
+        TEST(test_the_background_removes_all),
         TEST(test_exactly_one_registration_wins),
         TEST(test_different_addresses_do_not_collide),
         TEST(test_list),

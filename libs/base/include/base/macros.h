@@ -56,6 +56,10 @@ static inline void free_p(void *place)
 #define MIN(a, b)        ((a) < (b) ? (a) : (b))
 #define MAX(a, b)        ((a) > (b) ? (a) : (b))
 
+/* A macro's value as a string literal, to be put together with others. */
+#define TO_TEXT(macro)  TO_TEXT_(macro)
+#define TO_TEXT_(value) #value
+
 #define CONTAINER_OF(pointer, type, member)                                                        \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
