@@ -11,6 +11,8 @@
 
 /* Bytes of one event. */
 #define EVENT_MAX ((size_t)256 * 1024)
+/* Of a type, which is a subject of NATS. */
+#define EVENT_TYPE_MAX 200
 /* Of an id, which must fit into an index of PostgreSQL. */
 #define EVENT_ID_MAX 255
 

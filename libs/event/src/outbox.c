@@ -8,9 +8,8 @@
 #include <conc/wait.h>
 #include <slog/trace.h>
 
-#include "event.h"
-
 #define MAX_PENDING    100000
+#define TELL_EVERY_MS  60000
 #define LOOK_MS        1000 /* for rows of replicas that died */
 #define RETRY_MIN_MS   10
 #define RETRY_MAX_MS   1000
@@ -36,9 +35,22 @@ static struct err *check_room(struct outbox *outbox)
     return err_set_retry_after(e, RETRY_AFTER_MS);
 }
 
+/* What NATS refuses, or takes for something else, would hold up the line for ever. */
+static struct err *check_subject(const char *type)
+{
+    size_t len = strlen(type);
+    bool is_subject = len > 0 && len <= EVENT_TYPE_MAX && type[0] != '.' && type[len - 1] != '.' &&
+                      !strstr(type, "..");
+    for (const char *c = type; *c; c++)
+        is_subject = is_subject && *c > ' ' && *c < 0x7f && *c != '*' && *c != '>';
+    return is_subject ? NULL
+                      : err_new(&ERR_INTERNAL, "an event whose type is no subject: %s", type);
+}
+
 struct err *outbox_add(struct outbox *outbox, struct sql_conn *conn, struct ctx *ctx,
                        const struct outbox_event *event)
 {
+    TRY(check_subject(event->type));
     TRY(check_room(outbox));
     TRY(sql_on_commit(conn, wake, outbox));
     char id[UUID_TEXT];
@@ -154,7 +166,9 @@ struct err *outbox_start(const struct outbox_options *options, struct outbox **o
     outbox->db = options->db;
     outbox->bus = options->bus;
     outbox->max_pending = options->max_pending ? options->max_pending : MAX_PENDING;
+    outbox->tell_every_ms = options->tell_every_ms ? options->tell_every_ms : TELL_EVERY_MS;
     outbox->counted_ms = INT64_MIN;
+    outbox->tell_at_ms = INT64_MIN;
     pthread_mutex_init(&outbox->lock, NULL);
     ctx_cond_init(&outbox->changed);
     ctx_init(&outbox->ctx, NULL, CTX_NO_TIMEOUT);

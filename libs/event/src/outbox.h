@@ -7,11 +7,20 @@
 
 #include <event/outbox.h>
 
+#include "event.h"
+
+/* The event that could not be published: those behind it wait. */
+struct outbox_held {
+    char id[UUID_TEXT]; /* "": there is none */
+    char type[EVENT_TYPE_MAX + 1];
+    int64_t since_ms; /* monotonic: as this process has seen it */
+};
+
 struct outbox {
     struct sql_db *db;
     struct bus *bus;
     char *source;
-    int64_t max_pending;
+    int64_t max_pending, tell_every_ms;
     struct metric *pending_gauge, *oldest_seconds, *published, *failures; /* NULL: none */
     atomic_int_fast64_t pending; /* rows, about: of all replicas as they were counted last, and of
                                     this one since */
@@ -26,7 +35,9 @@ struct outbox {
 
     /* The thread's own. */
     int64_t counted_ms; /* monotonic: when the rows were counted */
-    bool is_failing;    /* and that was told */
+    bool is_failing;    /* since something was published last */
+    int64_t tell_at_ms; /* monotonic: not before, if it goes on to fail */
+    struct outbox_held held;
 };
 
 /* What one attempt to publish came to. */

@@ -19,6 +19,7 @@
 
 #include <base/clock.h>
 #include <base/crash.h>
+#include <base/str.h>
 #include <slog/slog.h>
 
 #define COUNT_EVERY_MS  1000
@@ -114,15 +115,29 @@ static struct err *read_rows(struct batch *batch, struct sql_conn *conn)
     return NULL;
 }
 
+static void note_held(struct outbox *outbox, const struct row *row)
+{
+    struct outbox_held *held = &outbox->held;
+    if (str_equal(held->id, row->id))
+        return;
+    str_copy(held->id, sizeof(held->id), row->id);
+    str_copy_n(held->type, sizeof(held->type), row->type, MIN(strlen(row->type), EVENT_TYPE_MAX));
+    held->since_ms = clock_mono_ms();
+    outbox->tell_at_ms = INT64_MIN;
+}
+
 static struct err *publish_rows(struct batch *batch)
 {
     for (; batch->published < batch->count; batch->published++) {
         const struct row *row = &batch->rows[batch->published];
         _cleanup_(ctx_deinit) struct ctx ctx;
         ctx_init(&ctx, batch->ctx, PUBLISH_MS);
-        TRY_WRAP(
-            bus_publish(batch->outbox->bus, &ctx, row->type, row->id, row->body, strlen(row->body)),
-            "publish event %s", row->id);
+        struct err *e =
+            bus_publish(batch->outbox->bus, &ctx, row->type, row->id, row->body, strlen(row->body));
+        if (e) {
+            note_held(batch->outbox, row);
+            return err_wrap(e, "publish event %s", row->id);
+        }
     }
     return NULL;
 }
@@ -237,16 +252,44 @@ static struct err *publish_batch(struct outbox *outbox, enum outbox_progress *ou
 
 /* --- an attempt --- */
 
+/* An event that holds up the line for long wants a person: it may never be taken. */
+static void tell(struct outbox *outbox, const struct err *e)
+{
+    int64_t now_ms = clock_mono_ms();
+    const struct outbox_held *held = &outbox->held;
+    int64_t held_ms = *held->id ? now_ms - held->since_ms : 0;
+    enum slog_level level = held_ms < outbox->tell_every_ms ? SLOG_WARN : SLOG_ERROR;
+    if (now_ms < outbox->tell_at_ms || ctx_is_done(&outbox->ctx) || !slog_enabled(level))
+        return;
+    outbox->tell_at_ms = now_ms + outbox->tell_every_ms;
+    const struct slog_pair pairs[] = {
+        *held->id ? SLOG_STR("event_id", held->id) : (struct slog_pair){0},
+        *held->id ? SLOG_STR("event_type", held->type) : (struct slog_pair){0},
+        *held->id ? SLOG_I64("held_s", held_ms / 1000) : (struct slog_pair){0},
+        SLOG_I64("pending", atomic_load(&outbox->pending)),
+        SLOG_ERR(e),
+    };
+    slog_write(level, "events wait to be published", pairs, ARRAY_LEN(pairs));
+}
+
 /* Takes e. */
 static enum outbox_progress fail(struct outbox *outbox, struct err *e)
 {
     if (outbox->failures)
         metric_add(outbox->failures, 1);
-    if (!outbox->is_failing && !ctx_is_done(&outbox->ctx))
-        slog_warn("events wait to be published", SLOG_ERR(e));
+    tell(outbox, e);
     outbox->is_failing = true;
     err_free(e);
     return OUTBOX_STUCK;
+}
+
+static void succeed(struct outbox *outbox)
+{
+    if (outbox->is_failing)
+        slog_info("events are published again");
+    outbox->is_failing = false;
+    outbox->tell_at_ms = INT64_MIN;
+    outbox->held = (struct outbox_held){0};
 }
 
 enum outbox_progress outbox_publish(struct outbox *outbox, bool is_signalled)
@@ -262,8 +305,7 @@ enum outbox_progress outbox_publish(struct outbox *outbox, bool is_signalled)
     e = publish_batch(outbox, &progress);
     if (e)
         return fail(outbox, e);
-    if (outbox->is_failing && progress == OUTBOX_MORE)
-        slog_info("events are published again");
-    outbox->is_failing = outbox->is_failing && progress != OUTBOX_MORE;
+    if (progress == OUTBOX_MORE)
+        succeed(outbox);
     return progress;
 }

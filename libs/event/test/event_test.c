@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,12 +25,15 @@ struct bus *bus;
 static const struct bus_stream stream = {
     .name = "THINGS", .subjects = "things.v1.events.>", .is_read_singly = true};
 
+static int log_file;
+
 int start_server(void **state)
 {
     (void)state;
-    slog_init(&(struct slog_options){
-        .service = "test",
-        .fd = open(getenv("TEST_LOG") ? getenv("TEST_LOG") : "/dev/null", O_WRONLY | O_CLOEXEC)});
+    const char *path = getenv("TEST_LOG");
+    log_file = path ? open(path, O_RDWR | O_APPEND | O_CLOEXEC) : memfd_create("log", MFD_CLOEXEC);
+    assert_true(log_file >= 0);
+    slog_init(&(struct slog_options){.service = "test", .level = SLOG_INFO, .fd = log_file});
     nats_server_start(&server);
     return 0;
 }
@@ -152,6 +157,40 @@ struct inbox *start_inbox(const struct inbox_options *options)
     struct inbox *inbox = NULL;
     expect_ok(inbox_start(options, &inbox));
     return inbox;
+}
+
+/* --- the log --- */
+
+size_t log_length(void)
+{
+    struct stat status;
+    assert_int_equal(fstat(log_file, &status), 0);
+    return (size_t)status.st_size;
+}
+
+static bool has_parts(const char *line, size_t len, const char *const *parts)
+{
+    for (size_t i = 0; parts[i]; i++) {
+        if (!memmem(line, len, parts[i], strlen(parts[i])))
+            return false;
+    }
+    return true;
+}
+
+const char *await_logged(size_t after, const char *const *parts)
+{
+    static char text[64 * 1024];
+    int64_t end_ms = clock_mono_ms() + PATIENCE_MS;
+    for (;; err_free(ctx_sleep(NULL, 2))) {
+        ssize_t len = pread(log_file, text, sizeof(text) - 1, (off_t)after);
+        text[MAX(len, 0)] = '\0';
+        for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+            if (has_parts(line, (size_t)(end - line), parts))
+                return line;
+        }
+        if (clock_mono_ms() > end_ms)
+            fail_msg("no line of the log has \"%s\" and the rest: %s", parts[0], text);
+    }
 }
 
 /* --- what the stream has --- */

@@ -74,6 +74,13 @@ struct inbox *start_inbox(const struct inbox_options *options);
 /* Until the consumer has come to this sequence. */
 void await_place(int64_t sequence);
 
+/* --- the log --- */
+
+size_t log_length(void);
+/* Waits for a line that is written after this length and has all of these (ended by NULL); the text
+ * from that line on. Until the next call. */
+const char *await_logged(size_t after, const char *const *parts);
+
 /* --- processes that die --- */
 
 /* This program again, with these arguments and CRASH_AT; fails the test unless SIGKILL ended it. */

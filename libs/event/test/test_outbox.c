@@ -9,6 +9,8 @@
 #include <metric/metric.h>
 #include <slog/trace.h>
 
+#include "event.h"
+
 #define TOLD_MAX 1024
 
 static const char A[] = "01890000-0000-7000-8000-00000000000a";
@@ -160,6 +162,83 @@ static void test_the_stream_refuses(void **state)
     assert_int_equal(info.last_sequence, 8);
 }
 
+static void make_stream(int message_size)
+{
+    char config[128];
+    snprintf(config, sizeof(config),
+             "{\"name\":\"OTHER\",\"subjects\":[\"things.>\"],"
+             "\"max_msg_size\":%d,\"storage\":\"memory\"}",
+             message_size);
+    call_jetstream(message_size < 0 ? "STREAM.UPDATE.OTHER" : "STREAM.CREATE.OTHER", config);
+}
+
+/* It is named, at once and again while it holds up the rest, and so are those after it. */
+static void test_an_event_that_holds_up_the_line(void **state)
+{
+    (void)state;
+    outbox_stop(TAKE(outbox), 0);
+    call_jetstream("STREAM.DELETE.THINGS", "");
+    make_stream(1);
+    expect_ok(outbox_start(
+        &(struct outbox_options){
+            .db = database.db, .bus = bus, .source = "things", .tell_every_ms = 1100},
+        &outbox));
+    size_t before = log_length();
+    change(outbox, A);
+    char id[64];
+    const char *line = await_logged(
+        before,
+        (const char *const[]){"\"level\":\"warn\"", "\"msg\":\"events wait to be published\"",
+                              "\"event_type\":\"things.v1.events.changed\"", "\"held_s\":0,",
+                              "message size exceeds maximum", NULL});
+    const char *found = strstr(line, "\"event_id\":\"");
+    assert_non_null(found);
+    str_copy_n(id, sizeof(id), found, strlen("\"event_id\":\"") + UUID_TEXT);
+    size_t first = log_length();
+    await_logged(first, (const char *const[]){"\"level\":\"error\"", id, "\"pending\":1,", NULL});
+    make_stream(-1);
+    await_logged(first, (const char *const[]){"events are published again", NULL});
+    await_published();
+}
+
+struct large {
+    const char *text;
+};
+static const struct field large_fields[] = {FIELD(struct large, text, STRING)};
+static const struct model large_model = MODEL(struct large, large_fields, "Anything");
+
+static void test_what_no_server_would_take(void **state)
+{
+    (void)state;
+    static const char *const types[] = {
+        "",    ".",    "a..b",         ".a",       "a.",     "a b", "a.*",
+        "a.>", "a\tb", "a\r\nPUB b 0", "\303\244", "a\177b", NULL,
+    };
+    char longest[EVENT_TYPE_MAX + 2];
+    memset(longest, 'x', sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = '\0';
+    struct sql_conn *conn = NULL;
+    expect_ok(sql_acquire(database.db, NULL, &conn));
+    expect_ok(sql_begin(conn, NULL));
+    struct thing thing = {.id = "", .version = 1};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        const struct outbox_event event = {.type = types[i] ? types[i] : longest,
+                                           .about = A,
+                                           .model = &thing_model,
+                                           .data = &thing};
+        expect_error(outbox_add(outbox, conn, NULL, &event), &ERR_INTERNAL);
+    }
+    _cleanup_(buf_deinit) struct buf text = BUF_INIT(EVENT_MAX);
+    while (text.len < EVENT_MAX - 1)
+        buf_append_char(&text, 'x');
+    const struct large large = {buf_text(&text)};
+    const struct outbox_event event = {
+        .type = THING_CHANGED, .about = A, .model = &large_model, .data = &large};
+    expect_error(outbox_add(outbox, conn, NULL, &event), &ERR_INTERNAL);
+    sql_release(conn);
+    await_published();
+}
+
 /* What the table has and what was added since is counted now and then, and meanwhile about right. */
 static void await_value(const struct metric *metric, int64_t value)
 {
@@ -309,6 +388,8 @@ int main(void)
         CASE(test_events_are_told_of_at_once),
         CASE(test_the_server_is_away),
         CASE(test_the_stream_refuses),
+        CASE(test_an_event_that_holds_up_the_line),
+        CASE(test_what_no_server_would_take),
         CASE(test_too_many_wait),
         CASE(test_stopping_publishes_the_rest),
         CASE(test_replicas_share_the_line),

@@ -11,7 +11,8 @@
  * it. A thread publishes the rows after their commit, all events of a service in one line (ADR 9):
  * those about one thing in the order of its changes, if each change writes a row of that thing. It
  * wakes at the commit (sql_on_commit()), and looks every second for rows of replicas that died. What
- * the stream refuses holds up the rest until it takes it.
+ * the stream refuses holds up the rest until it takes it; the log names it, at once and then every
+ * minute (docs/operating.md says how to get the line moving).
  *
  * Replicas share the line: one at a time publishes (in PostgreSQL who gets the row of outbox_line
  * FOR UPDATE SKIP LOCKED), and any takes over when it is gone. What was published and not yet
@@ -71,6 +72,7 @@ struct outbox_options {
     int64_t max_pending;     /* rows; 0: 100000. Beyond: outbox_add() is ERR_OVERLOADED */
     struct metrics *metrics; /* outbox_pending, outbox_oldest_seconds, outbox_published_total,
                                 outbox_failures_total; NULL: none */
+    int64_t tell_every_ms; /* when the line is held up: between two lines in the log; 0: a minute */
 };
 
 /* Begins to publish what stands there. Never fails because database or bus are away. The stream is
@@ -88,8 +90,9 @@ struct outbox_event {
     const void *data;
 };
 /* In the open transaction of conn, else SQL_FAILED. ERR_OVERLOADED when too many wait (of all
- * replicas, counted once a second and about right in between); ERR_INTERNAL for an event of more
- * than 256 KiB. Any thread. */
+ * replicas, counted once a second and about right in between); ERR_INTERNAL for what no server
+ * would ever take: more than 256 KiB, or a type that is no subject (words of printable ASCII with
+ * dots between, 200 bytes, no wildcards). Any thread. */
 struct err *outbox_add(struct outbox *outbox, struct sql_conn *conn, struct ctx *ctx,
                        const struct outbox_event *event) MUST_CHECK;
 
