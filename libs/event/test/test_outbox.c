@@ -1,6 +1,7 @@
 /* The outbox: told if committed, in order, soon; server, database and replicas come and go. */
 #include "event_test.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -366,6 +367,55 @@ static void test_the_line_is_taken_over(void **state)
     assert_in_range(clock_mono_ms() - begin_ms, 0, 1500);
 }
 
+/* --- JetStream that takes its time --- */
+
+static atomic_int asked;
+
+static struct err *answer_late(struct bus_call *call)
+{
+    atomic_fetch_add(&asked, 1);
+    return ctx_sleep(call->ctx, 300);
+}
+
+static void set_role_timeout(const char *timeout)
+{
+    char statement[128];
+    snprintf(statement, sizeof(statement),
+             "ALTER ROLE CURRENT_USER SET idle_in_transaction_session_timeout = %s", timeout);
+    test_database_run(&database, statement);
+}
+
+/* The transaction of the line waits for the network, and is not forgotten. */
+static void test_a_dba_ends_idle_transactions(void **state)
+{
+    (void)state;
+    if (sql_dialect(database.db) == SQL_SQLITE)
+        return; /* has no such thing */
+    static const struct bus_method late[] = {{.subject = THING_CHANGED, .handle = answer_late}};
+    struct sql_db *db = NULL;
+    struct bus *other = NULL;
+    struct bus_stream_info info;
+    expect_ok(bus_open(&(struct bus_options){.url = server.url, .name = "late"}, &other));
+    await_connected(other);
+    outbox_stop(TAKE(outbox), 0);
+    call_jetstream("STREAM.DELETE.THINGS", "");
+    expect_ok(bus_serve(other, late, ARRAY_LEN(late), NULL));
+    expect_error(bus_fetch_stream_info(other, NULL, "THINGS", &info), &BUS_FAILED); /* served now */
+    set_role_timeout("50"); /* ms, of the connections to come */
+    expect_ok(sql_open(&(struct sql_options){.url = database.url}, &db));
+    size_t before = log_length();
+    outbox = start_outbox(db, bus);
+    expect_ok(change_thing(outbox, db, A));
+    await_published();
+    assert_int_equal(atomic_load(&asked), 1);
+    assert_int_equal(log_length(), before);
+    outbox_stop(TAKE(outbox), 0);
+    sql_close(db);
+    set_role_timeout("DEFAULT");
+    bus_close(other);
+    outbox = start_outbox(database.db, bus);
+}
+
 /* Rows of a replica that died before it could publish them. */
 static void test_rows_of_others_are_found(void **state)
 {
@@ -394,6 +444,7 @@ int main(void)
         CASE(test_stopping_publishes_the_rest),
         CASE(test_replicas_share_the_line),
         CASE(test_the_line_is_taken_over),
+        CASE(test_a_dba_ends_idle_transactions),
         CASE(test_rows_of_others_are_found),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);
