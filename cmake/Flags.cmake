@@ -10,6 +10,7 @@ endif()
 
 set(PLANKTON_SANITIZE "" CACHE STRING "Sanitizers for -fsanitize=, such as address,undefined")
 option(PLANKTON_COVERAGE "Count executed lines" OFF)
+option(PLANKTON_STATIC "Programs that need nothing from the system, for images (cmake/Static.cmake)" OFF)
 option(PLANKTON_CRASH_POINTS "Places where tests have a process die (base/crash.h); never in a release" OFF)
 
 add_library(plankton_flags INTERFACE)
@@ -36,8 +37,19 @@ elseif(PLANKTON_COVERAGE)
   target_compile_options(plankton_flags INTERFACE --coverage -fprofile-update=atomic -O0)
   target_link_options(plankton_flags INTERFACE --coverage)
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
-  include(CheckPIESupported)
-  check_pie_supported(LANGUAGES C)
+  if(PLANKTON_STATIC)
+    # Not static-pie: that has a dynamic section and 200 KB of relocations, which each process would
+    # apply to itself as it starts, in pages that are then its own. What is lost is that the program
+    # lies at a random address; stack, heap and mappings still do.
+    # The linker warns of getaddrinfo() and others: what they would load at run time is the files of
+    # /etc/nsswitch.conf. Without those, libc itself asks /etc/hosts, /etc/passwd and DNS.
+    set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(plankton_flags INTERFACE -fno-pie -fno-asynchronous-unwind-tables)
+    target_link_options(plankton_flags INTERFACE -static -no-pie -s)
+  else()
+    include(CheckPIESupported)
+    check_pie_supported(LANGUAGES C)
+  endif()
   # Debian's gcc predefines nothing here, but a distribution that does would warn of the redefinition.
   target_compile_options(plankton_flags INTERFACE
     -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection

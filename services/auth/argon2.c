@@ -65,8 +65,8 @@ static bool parse(const char *text, struct parts *out_parts)
     return is_right;
 }
 
-struct err *argon2_hash(const struct argon2_cost *cost, const char *password,
-                        char out_hash[static ARGON2_TEXT])
+struct err *argon_hash(const struct argon2_cost *cost, const char *password,
+                       char out_hash[static ARGON2_TEXT])
 {
     char hash[ARGON2_TEXT];
     if (crypto_pwhash_argon2id_str(hash, password, strlen(password), cost->passes,
@@ -77,7 +77,7 @@ struct err *argon2_hash(const struct argon2_cost *cost, const char *password,
 }
 
 /* Not crypto_pwhash_argon2id_str_verify(): to that, want of memory is a wrong password. */
-struct err *argon2_verify(const char *hash, const char *password, bool *out_is_right)
+struct err *argon_verify(const char *hash, const char *password, bool *out_is_right)
 {
     struct parts parts;
     unsigned char made[HASH_BYTES];
@@ -91,7 +91,7 @@ struct err *argon2_verify(const char *hash, const char *password, bool *out_is_r
     return NULL;
 }
 
-void argon2_make_unmatched(const struct argon2_cost *cost, char out_hash[static ARGON2_TEXT])
+void argon_make_unmatched(const struct argon2_cost *cost, char out_hash[static ARGON2_TEXT])
 {
     struct parts parts;
     char salt[SALT_CHARS + 1], hash[HASH_CHARS + 1];
@@ -105,14 +105,14 @@ void argon2_make_unmatched(const struct argon2_cost *cost, char out_hash[static 
              cost->memory_bytes / 1024, cost->passes, salt, hash);
 }
 
-bool argon2_has_cost(const char *hash, const struct argon2_cost *cost)
+bool argon_has_cost(const char *hash, const struct argon2_cost *cost)
 {
     struct parts parts;
     return parse(hash, &parts) && parts.cost.passes == cost->passes &&
            parts.cost.memory_bytes == cost->memory_bytes;
 }
 
-bool argon2_check(const void *hash, const char **out_code, struct buf *out_detail)
+bool argon_check(const void *hash, const char **out_code, struct buf *out_detail)
 {
     struct parts parts;
     if (parse(hash, &parts))

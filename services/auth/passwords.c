@@ -94,7 +94,7 @@ struct err *passwords_new(const struct auth_settings *settings, struct metrics *
         .passes = (unsigned long long)settings->argon2_passes,
         .memory_bytes = (size_t)settings->argon2_memory_kib * 1024,
     };
-    argon2_make_unmatched(&passwords->cost, passwords->nobody);
+    argon_make_unmatched(&passwords->cost, passwords->nobody);
     const struct pool_options options = {
         .name = "hash",
         .workers = worker_count(settings),
@@ -129,13 +129,13 @@ struct job {
 static struct err *run_hash(void *data)
 {
     struct job *job = data;
-    return argon2_hash(job->cost, job->password, job->hash);
+    return argon_hash(job->cost, job->password, job->hash);
 }
 
 static struct err *run_verify(void *data)
 {
     struct job *job = data;
-    return argon2_verify(job->verify, job->password, &job->is_right);
+    return argon_verify(job->verify, job->password, &job->is_right);
 }
 
 static struct err *submit(struct passwords *passwords, struct ctx *parent,
@@ -174,5 +174,5 @@ struct err *password_verify(struct passwords *passwords, struct ctx *ctx, const 
 
 bool password_is_outdated(const struct passwords *passwords, const char *hash)
 {
-    return !argon2_has_cost(hash, &passwords->cost);
+    return !argon_has_cost(hash, &passwords->cost);
 }
