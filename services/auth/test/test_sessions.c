@@ -353,6 +353,9 @@ static void test_user_not_known(void **state)
 {
     struct fixture *fixture = *state;
     static const char forget[] = "DELETE FROM directory";
+    /* Neither the snapshot that auth begins with nor an event tells of her again. */
+    await_number(&fixture->database, "SELECT count(*) FROM inbox_places", 1);
+    fake_directory_silence(&directory);
     register_person(&fixture->auth, ANN);
     const struct user ann = directory.users[directory.count - 1].user;
     await_known(&fixture->database, ann.id);
@@ -368,7 +371,6 @@ static void test_user_not_known(void **state)
     fake_directory_start(&directory, nats_url(), fixture->auth.runtime.bus);
     rotate(&fixture->auth, token);
     test_database_run(&fixture->database, forget);
-    fake_directory_silence(&directory);
     fake_directory_remove(&directory, ann.id);
     check_refresh(&fixture->auth, "gone", token, false);
     assert_int_equal(sessions(fixture), 0);
