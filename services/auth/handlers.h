@@ -40,7 +40,8 @@ struct err *bootstrap_admin(struct ctx *ctx, void *service) MUST_CHECK;
 /* chores.c: what is done now and then, for ever. */
 struct err *do_chores(struct ctx *ctx, void *service) MUST_CHECK;
 
-/* pending.c: settles the accounts of registrations that broke off, all whose time has come. */
+/* pending.c: settles the accounts of registrations that broke off, all whose time has come, those first
+ * that have waited longest. One that fails is put off, and returned is its error. */
 struct err *settle_due(const struct service *service, struct ctx *ctx) MUST_CHECK;
 
 /* transfer.c: the subcommands */

@@ -164,21 +164,35 @@ struct err *store_find_pending(struct sql_db *db, struct ctx *ctx, const char *e
     return NULL;
 }
 
-/* Of a row without check_at, which the release before this one has written. */
-#define OLD_TTL_MS "3600000"
+static const struct field due_fields[] = {
+    FIELD(struct due_account, user_id, UUID),
+    FIELD(struct due_account, created_at_ms, TIME, .json = "created_at"),
+};
+static const struct model due_model = MODEL(struct due_account, due_fields, "To be settled");
 
-struct err *store_find_due(struct sql_db *db, struct ctx *ctx, char out_user_id[static UUID_TEXT],
-                           bool *out_found)
+/* As the index accounts_due has it; the first release wrote no check_at. */
+#define DUE_AT "COALESCE(check_at, created_at + 3600000)"
+
+struct err *store_find_due(struct sql_db *db, struct ctx *ctx, struct arena *arena,
+                           struct due_account **out_accounts, size_t *out_count)
 {
-    struct pending pending = {0};
-    bool found = false;
-    TRY(store_find(db, ctx, &pending_model, &pending, &found,
-                   "SELECT user_id FROM accounts WHERE status = 'pending'"
-                   " AND COALESCE(check_at, created_at + " OLD_TTL_MS ") <= $1 LIMIT 1",
-                   SQL_I64(clock_now_ms())));
-    str_copy(out_user_id, UUID_TEXT, pending.user_id);
-    *out_found = found;
+    void *items = NULL;
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
+    TRY(sql_fetch_all(conn, ctx, &due_model, STORE_DUE_MAX, arena, &items, out_count,
+                      "SELECT user_id, created_at FROM accounts WHERE status = 'pending'"
+                      " AND " DUE_AT " <= $1 ORDER BY " DUE_AT " LIMIT " TO_TEXT(STORE_DUE_MAX),
+                      SQL_I64(clock_now_ms())));
+    *out_accounts = items;
     return NULL;
+}
+
+struct err *store_postpone(struct sql_db *db, struct ctx *ctx, const char *user_id,
+                           int64_t delay_ms)
+{
+    return exec(db, ctx, NULL,
+                "UPDATE accounts SET check_at = $2 WHERE user_id = $1 AND status = 'pending'",
+                SQL_PARAMS(SQL_TEXT(user_id), SQL_I64(clock_now_ms() + delay_ms)));
 }
 
 struct err *store_settle(struct sql_db *db, struct ctx *ctx, const char *user_id, bool is_there)

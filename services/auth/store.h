@@ -45,9 +45,18 @@ extern const struct model account_model;
 struct err *store_put_pending(struct sql_db *db, struct ctx *ctx, const char *user_id,
                               const char *email, const char *password_hash, int64_t ttl_ms)
     MUST_CHECK;
-/* A pending account whose time has come. */
-struct err *store_find_due(struct sql_db *db, struct ctx *ctx, char out_user_id[static UUID_TEXT],
-                           bool *out_found) MUST_CHECK;
+/* Pending accounts whose time has come, those first that have waited longest, STORE_DUE_MAX at most.
+ * In the arena. */
+#define STORE_DUE_MAX 100
+struct due_account {
+    char user_id[UUID_TEXT];
+    int64_t created_at_ms;
+};
+struct err *store_find_due(struct sql_db *db, struct ctx *ctx, struct arena *arena,
+                           struct due_account **out_accounts, size_t *out_count) MUST_CHECK;
+/* The time of a pending account comes again, so much later than now. */
+struct err *store_postpone(struct sql_db *db, struct ctx *ctx, const char *user_id,
+                           int64_t delay_ms) MUST_CHECK;
 /* Ends the wait of a pending account: its user is there, or it goes. */
 struct err *store_settle(struct sql_db *db, struct ctx *ctx, const char *user_id, bool is_there)
     MUST_CHECK;

@@ -132,11 +132,12 @@ static struct err *get(struct fake_directory *directory, const struct question *
     return NULL;
 }
 
-static struct err *take_fault(struct fake_directory *directory, const char *method, bool after)
+static struct err *take_fault(struct fake_directory *directory, const char *method, bool after,
+                              const char *id)
 {
     struct fault *fault = &directory->fault;
     if (!fault->method || !str_ends_with(method, fault->method) || fault->after != after ||
-        fault->times == 0)
+        fault->times == 0 || (directory->fault_id && !str_equal(directory->fault_id, id)))
         return NULL;
     fault->times--;
     return err_new(fault->kind, "to order");
@@ -147,13 +148,14 @@ static struct err *answer(struct bus_call *call,
                                              const struct question *in, struct user *out))
 {
     struct fake_directory *directory = call->state;
+    const struct question *in = call->in;
     struct user out = {0};
     pthread_mutex_lock(&directory->lock);
-    struct err *e = take_fault(directory, call->subject, false);
+    struct err *e = take_fault(directory, call->subject, false, in->id);
     if (!e)
-        e = run(directory, call->in, &out);
+        e = run(directory, in, &out);
     if (!e)
-        e = take_fault(directory, call->subject, true);
+        e = take_fault(directory, call->subject, true, in->id);
     void (*pause)(void *data) = NULL;
     if (directory->pause_at && str_ends_with(call->subject, directory->pause_at)) {
         pause = directory->pause;
@@ -217,7 +219,7 @@ static struct err *answer_list(struct bus_call *call)
     struct user_page *out = call->out;
     struct user *users = arena_calloc(call->arena, PAGE, sizeof(*users));
     pthread_mutex_lock(&directory->lock);
-    struct err *e = take_fault(directory, call->subject, false);
+    struct err *e = take_fault(directory, call->subject, false, NULL);
     const struct fake_user *user = find_next(directory, in->cursor);
     for (; user && out->count < PAGE; user = find_next(directory, user->user.id))
         users[out->count++] = user->user;
@@ -269,16 +271,23 @@ void fake_directory_clear(struct fake_directory *directory)
     pthread_mutex_lock(&directory->lock);
     directory->count = 0;
     directory->fault = (struct fault){0};
+    directory->fault_id = NULL;
     directory->is_silent = false;
     directory->pause_at = NULL;
     pthread_mutex_unlock(&directory->lock);
 }
 
-void fake_directory_order(struct fake_directory *directory, struct fault fault)
+void fake_directory_order_for(struct fake_directory *directory, const char *id, struct fault fault)
 {
     pthread_mutex_lock(&directory->lock);
     directory->fault = fault;
+    directory->fault_id = id;
     pthread_mutex_unlock(&directory->lock);
+}
+
+void fake_directory_order(struct fake_directory *directory, struct fault fault)
+{
+    fake_directory_order_for(directory, NULL, fault);
 }
 
 void fake_directory_silence(struct fake_directory *directory)

@@ -34,6 +34,7 @@ struct fake_directory {
     struct fake_user users[FAKE_USERS_MAX];
     size_t count;
     struct fault fault;
+    const char *fault_id; /* of the call that fails; NULL: any */
     /* Runs once, without the lock, when this method has taken effect and before it is answered. */
     const char *pause_at;
     void (*pause)(void *data);
@@ -48,6 +49,8 @@ void fake_directory_stop(struct fake_directory *directory);
 void fake_directory_clear(struct fake_directory *directory);
 /* The next fault, in place of one that is left. */
 void fake_directory_order(struct fake_directory *directory, struct fault fault);
+/* The same, of calls about this user alone. */
+void fake_directory_order_for(struct fake_directory *directory, const char *id, struct fault fault);
 /* From now on nothing is told of what changes. */
 void fake_directory_silence(struct fake_directory *directory);
 /* Runs pause(data) once, before the method is answered. */
