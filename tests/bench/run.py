@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""./dev bench [footprint|http|gateway]: measures the release build and writes docs/benchmarks.md.
+"""./dev bench [footprint|http|gateway|events]: measures the release build and writes docs/benchmarks.md.
 
 Figures of one run are compared with one another, never with those of another machine: the peer runs
 beside ours, in turn. CPU time is the process's own (utime + stime), so a busy machine disturbs it
@@ -20,6 +20,7 @@ os.environ["PLANKTON_BIN"] = str(BUILD / "bin")
 sys.path.insert(0, str(ROOT / "tests/system"))
 import contest  # noqa: E402
 import edge  # noqa: E402
+import events  # noqa: E402
 import harness  # noqa: E402
 
 HTTP_ROUNDS = 21
@@ -107,7 +108,7 @@ def http():
             "| server | CPU per request | ratio to bare civetweb |", "|---|---|---|", *rows]
 
 
-BENCHES = {"footprint": footprint, "http": http, "gateway": edge.run}
+BENCHES = {"footprint": footprint, "http": http, "gateway": edge.run, "events": events.run}
 
 
 def machine():

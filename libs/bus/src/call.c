@@ -57,12 +57,10 @@ void bus_calls_close(struct bus *bus)
 
 /* --- one exchange --- */
 
-#define TOKEN_TEXT 24
-
-static struct err *expect_reply(struct bus *bus, struct chan *waiting, char token[TOKEN_TEXT])
+static struct err *expect_reply(struct bus *bus, struct chan *waiting, char token[BUS_TOKEN_TEXT])
 {
     pthread_mutex_lock(&bus->lock);
-    int len = snprintf(token, TOKEN_TEXT, "%" PRIu64, ++bus->next_call);
+    int len = snprintf(token, BUS_TOKEN_TEXT, "%" PRIu64, ++bus->next_call);
     struct err *e = NULL;
     if (!bus->connection || bus->is_lost) {
         e = bus_unavailable(bus);
@@ -90,26 +88,27 @@ static void expect_no_more(struct bus *bus, const char *token)
     pthread_mutex_unlock(&bus->lock);
 }
 
-static struct err *receive(struct chan *waiting, struct ctx *ctx, const char *subject,
-                           natsMsg **out_reply)
+static struct err *receive(const struct bus_pending *pending, struct ctx *ctx, natsMsg **out_reply)
 {
     void *item = NULL;
-    enum chan_status status = chan_receive(waiting, ctx, &item);
+    enum chan_status status = chan_receive(pending->waiting, ctx, &item);
+    /* One that is there counts, even if the time went to waiting for another. */
+    if (status != CHAN_OK && chan_try_receive(pending->waiting, &item) == CHAN_OK)
+        status = CHAN_OK;
     if (status == CHAN_CLOSED)
         return err_new(&ERR_UPSTREAM_UNAVAILABLE, "the connection was lost before %s answered",
-                       subject);
+                       pending->subject);
     if (status != CHAN_OK)
-        return err_wrap(ctx_check(ctx), "wait for the answer of %s", subject);
+        return err_wrap(ctx_check(ctx), "wait for the answer of %s", pending->subject);
     _cleanup_(bus_message_free) natsMsg *reply = item;
     if (natsMsg_IsNoResponders(reply))
-        return err_new(&ERR_UPSTREAM_UNAVAILABLE, "no one listens on %s", subject);
+        return err_new(&ERR_UPSTREAM_UNAVAILABLE, "no one listens on %s", pending->subject);
     *out_reply = TAKE(reply);
     return NULL;
 }
 
-static struct err *send_and_receive(struct bus *bus, struct ctx *ctx, struct chan *waiting,
-                                    const char *token, const struct bus_outgoing *outgoing,
-                                    natsMsg **out_reply)
+static struct err *send_request(struct bus *bus, const char *token,
+                                const struct bus_outgoing *outgoing)
 {
     char reply[BUS_SUBJECT_TEXT];
     snprintf(reply, sizeof(reply), "%s.reply.%s", bus->inbox, token);
@@ -117,8 +116,34 @@ static struct err *send_and_receive(struct bus *bus, struct ctx *ctx, struct cha
     request.reply = reply;
     _cleanup_(bus_message_free) natsMsg *message = NULL;
     TRY(bus_message_new(&request, &message));
-    TRY(bus_send(bus, message));
-    return receive(waiting, ctx, outgoing->subject, out_reply);
+    return bus_send(bus, message);
+}
+
+struct err *bus_exchange_begin(struct bus *bus, const struct bus_outgoing *outgoing,
+                               struct bus_pending *out_pending)
+{
+    struct bus_pending pending = {.subject = outgoing->subject};
+    TRY(chan_new(1, drop_message, &pending.waiting));
+    struct err *e = expect_reply(bus, pending.waiting, pending.token);
+    if (!e) {
+        e = send_request(bus, pending.token, outgoing);
+        if (e)
+            expect_no_more(bus, pending.token);
+    }
+    if (e)
+        chan_free(pending.waiting);
+    else
+        *out_pending = pending;
+    return e;
+}
+
+struct err *bus_exchange_end(struct bus *bus, struct ctx *ctx, struct bus_pending *pending,
+                             natsMsg **out_reply)
+{
+    struct err *e = receive(pending, ctx, out_reply);
+    expect_no_more(bus, pending->token);
+    chan_free(pending->waiting);
+    return e;
 }
 
 struct err *bus_exchange(struct bus *bus, struct ctx *ctx, const struct bus_outgoing *outgoing,
@@ -127,13 +152,9 @@ struct err *bus_exchange(struct bus *bus, struct ctx *ctx, const struct bus_outg
     _cleanup_(ctx_deinit) struct ctx limited;
     ctx_init(&limited, ctx, BUS_TIMEOUT_MAX_MS);
     TRY(ctx_check(&limited));
-    _cleanup_(chan_free) struct chan *waiting = NULL;
-    TRY(chan_new(1, drop_message, &waiting));
-    char token[TOKEN_TEXT];
-    TRY(expect_reply(bus, waiting, token));
-    struct err *e = send_and_receive(bus, &limited, waiting, token, outgoing, out_reply);
-    expect_no_more(bus, token);
-    return e;
+    struct bus_pending pending;
+    TRY(bus_exchange_begin(bus, outgoing, &pending));
+    return bus_exchange_end(bus, &limited, &pending, out_reply);
 }
 
 /* --- bus_request() --- */

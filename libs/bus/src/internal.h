@@ -144,7 +144,20 @@ void bus_message_trace(natsMsg *message, struct trace *out);
 
 struct err *bus_calls_open(struct bus *bus) MUST_CHECK;
 void bus_calls_close(struct bus *bus);
-/* Sends, and waits for the one reply. outgoing->reply is set here. */
+/* A request that was sent, and whose one reply is waited for. */
+#define BUS_TOKEN_TEXT 24
+struct bus_pending {
+    struct chan *waiting;
+    char token[BUS_TOKEN_TEXT];
+    const char *subject; /* borrowed */
+};
+/* Sends. outgoing->reply is set here. */
+struct err *bus_exchange_begin(struct bus *bus, const struct bus_outgoing *outgoing,
+                               struct bus_pending *out_pending) MUST_CHECK;
+/* Waits until the ctx ends, and is over, whatever is returned. */
+struct err *bus_exchange_end(struct bus *bus, struct ctx *ctx, struct bus_pending *pending,
+                             natsMsg **out_reply) MUST_CHECK;
+/* Both. */
 struct err *bus_exchange(struct bus *bus, struct ctx *ctx, const struct bus_outgoing *outgoing,
                          natsMsg **out_reply) MUST_CHECK;
 

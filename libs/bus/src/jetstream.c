@@ -58,16 +58,60 @@ struct err *bus_js_call(struct bus *bus, struct ctx *ctx, const char *subject,
     return call(bus, ctx, &outgoing, out_doc, out_code);
 }
 
+static struct bus_outgoing outgoing_of(const struct bus_message *message)
+{
+    return (struct bus_outgoing){.subject = message->subject,
+                                 .bytes = message->bytes,
+                                 .len = message->len,
+                                 .msg_id = message->msg_id,
+                                 .headers = message->headers,
+                                 .header_count = message->header_count};
+}
+
 struct err *bus_publish_message(struct bus *bus, struct ctx *ctx, const struct bus_message *message)
 {
-    const struct bus_outgoing outgoing = {.subject = message->subject,
-                                          .bytes = message->bytes,
-                                          .len = message->len,
-                                          .msg_id = message->msg_id,
-                                          .headers = message->headers,
-                                          .header_count = message->header_count};
+    const struct bus_outgoing outgoing = outgoing_of(message);
     int64_t code;
     return call(bus, ctx, &outgoing, NULL, &code);
+}
+
+static struct err *await_stored(struct bus *bus, struct ctx *ctx, struct bus_pending *pending)
+{
+    _cleanup_(bus_message_free) natsMsg *reply = NULL;
+    int64_t code;
+    TRY(bus_exchange_end(bus, ctx, pending, &reply));
+    return read_answer(pending->subject, reply, NULL, &code);
+}
+
+struct err *bus_publish_together(struct bus *bus, struct ctx *ctx,
+                                 const struct bus_message *messages, size_t count,
+                                 bool *out_is_stored)
+{
+    _cleanup_(ctx_deinit) struct ctx limited;
+    ctx_init(&limited, ctx, BUS_TIMEOUT_MAX_MS);
+    struct bus_pending pending[BUS_TOGETHER_MAX];
+    struct err *e = ctx_check(&limited);
+    if (!e && count > BUS_TOGETHER_MAX)
+        e = err_new(&ERR_INTERNAL, "more than %d messages together", BUS_TOGETHER_MAX);
+    size_t sent = 0;
+    while (!e && sent < count) {
+        const struct bus_outgoing outgoing = outgoing_of(&messages[sent]);
+        e = bus_exchange_begin(bus, &outgoing, &pending[sent]);
+        sent += !e;
+    }
+    struct err *first = NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct err *failure = i < sent ? await_stored(bus, &limited, &pending[i]) : NULL;
+        out_is_stored[i] = i < sent && !failure;
+        if (first)
+            err_free(failure);
+        else
+            first = failure;
+    }
+    if (!first)
+        return e;
+    err_free(e);
+    return first;
 }
 
 struct err *bus_publish(struct bus *bus, struct ctx *ctx, const char *subject, const char *msg_id,

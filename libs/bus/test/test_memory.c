@@ -62,6 +62,14 @@ static struct err *publish(void)
     return bus_publish(bus, NULL, "things.v1.made", "id", "{}", 2);
 }
 
+static struct err *publish_together(void)
+{
+    const struct bus_message messages[] = {{.subject = "things.v1.made", .bytes = "{}", .len = 2},
+                                           {.subject = "things.v1.made", .bytes = "{}", .len = 2}};
+    bool is_stored[ARRAY_LEN(messages)];
+    return bus_publish_together(bus, NULL, messages, ARRAY_LEN(messages), is_stored);
+}
+
 static struct err *ignore(const struct bus_event *event)
 {
     (void)event;
@@ -84,8 +92,13 @@ static void test_out_of_memory(void **state)
         const char *name;
         struct err *(*run)(void);
     } rows[] = {
-        {"open", open_and_close}, {"request", request}, {"request of nobody", request_of_nobody},
-        {"serve", serve},         {"ensure", ensure},   {"publish", publish},
+        {"open", open_and_close},
+        {"request", request},
+        {"request of nobody", request_of_nobody},
+        {"serve", serve},
+        {"ensure", ensure},
+        {"publish", publish},
+        {"publish together", publish_together},
         {"consume", consume},
     };
     bus = open_bus("t");

@@ -110,6 +110,38 @@ static void test_event_too_large_for_its_stream(void **state)
     expect_error(bus_publish(bus, NULL, "things.v1.made", NULL, text, sizeof(text)), &BUS_FAILED);
 }
 
+/* Each for itself: what is refused does not take the others with it. */
+static void test_events_published_together(void **state)
+{
+    (void)state;
+    send_to_api("STREAM.CREATE.THINGS", "{\"name\":\"THINGS\",\"subjects\":[\"things.v1.>\"],"
+                                        "\"max_msg_size\":100,\"storage\":\"file\"}");
+    char text[200];
+    memset(text, ' ', sizeof(text));
+    struct bus_message messages[BUS_TOGETHER_MAX + 1];
+    bool is_stored[BUS_TOGETHER_MAX + 1];
+    for (size_t i = 0; i < ARRAY_LEN(messages); i++)
+        messages[i] = (struct bus_message){.subject = "things.v1.made", .bytes = text, .len = 2};
+    expect_ok(bus_publish_together(bus, NULL, messages, BUS_TOGETHER_MAX, is_stored));
+    assert_int_equal(look_up("state", "messages"), BUS_TOGETHER_MAX);
+    messages[1].len = sizeof(text); /* the server refuses it */
+    messages[3].subject = "no.stream.has.it";
+    messages[5].len = BUS_MESSAGE_MAX + 1; /* is not sent, and nothing after it */
+    expect_error(bus_publish_together(bus, NULL, messages, 7, is_stored), &BUS_FAILED);
+    for (size_t i = 0; i < 7; i++)
+        CHECK_INT("stored", is_stored[i], i == 0 || i == 2 || i == 4);
+    assert_int_equal(look_up("state", "messages"), BUS_TOGETHER_MAX + 3);
+    expect_ok(bus_publish_together(bus, NULL, NULL, 0, NULL));
+    expect_error(bus_publish_together(bus, NULL, messages, BUS_TOGETHER_MAX + 1, is_stored),
+                 &ERR_INTERNAL);
+    struct ctx ctx;
+    ctx_init(&ctx, NULL, 0);
+    is_stored[0] = true;
+    expect_error(bus_publish_together(bus, &ctx, messages, 1, is_stored), &ERR_UPSTREAM_TIMEOUT);
+    assert_false(is_stored[0]);
+    ctx_deinit(&ctx);
+}
+
 static void publish_until_stored(void)
 {
     struct ctx ctx;
@@ -177,6 +209,7 @@ int main(void)
         CASE(test_refused_stream),
         CASE(test_events_are_stored_once),
         CASE(test_event_too_large_for_its_stream),
+        CASE(test_events_published_together),
         CASE(test_declared_stream_comes_by_itself),
         CASE(test_declared_stream_that_is_refused_at_first),
         CASE(test_too_many_declared_streams),

@@ -1,5 +1,6 @@
 /*
- * The line: the oldest rows are read, published one after the other, and deleted.
+ * The line: the oldest rows are read, published in their order, and deleted. Several are under way at
+ * the same time if they are about different things.
  *
  * In PostgreSQL one replica at a time does that, the one that has locked the row of outbox_line; the
  * transaction is READ COMMITTED, since a serializable one that reads the table would make writers
@@ -26,10 +27,10 @@
 #define STATEMENT_MS    5000
 #define BATCH_MS        30000
 #define PUBLISH_MS      5000
-#define BATCH_ROWS      100
+#define BATCH_ROWS      128
 #define BATCH_BYTES     ((size_t)1024 * 1024) /* reached by the last row */
 #define BATCH_ARENA_MAX ((size_t)32 * 1024 * 1024)
-#define BATCH_ROWS_TEXT "100"
+#define BATCH_ROWS_TEXT "128"
 
 void outbox_show_pending(struct outbox *outbox)
 {
@@ -79,13 +80,12 @@ static struct err *count_now_and_then(struct outbox *outbox)
 struct row {
     int64_t seq;
     char id[UUID_TEXT];
-    const char *type, *body;
+    const char *type, *about, *body;
 };
 
 static const struct field row_fields[] = {
-    FIELD(struct row, seq, INT),
-    FIELD(struct row, id, UUID),
-    FIELD(struct row, type, STRING),
+    FIELD(struct row, seq, INT),     FIELD(struct row, id, UUID),
+    FIELD(struct row, type, STRING), FIELD(struct row, about, STRING),
     FIELD(struct row, body, STRING),
 };
 static const struct model row_model = MODEL(struct row, row_fields, "A row of the outbox");
@@ -95,15 +95,17 @@ struct batch {
     struct ctx *ctx;
     struct arena arena;
     struct row rows[BATCH_ROWS];
+    bool is_published[BATCH_ROWS];
     size_t count;
-    size_t published;
+    size_t published; /* how many of them */
 };
 
 static struct err *read_rows(struct batch *batch, struct sql_conn *conn)
 {
     _cleanup_(sql_rows_close) struct sql_rows *rows = NULL;
-    TRY(sql_query(conn, batch->ctx, &rows,
-                  "SELECT seq, id, type, body FROM outbox ORDER BY seq LIMIT " BATCH_ROWS_TEXT));
+    TRY(sql_query(
+        conn, batch->ctx, &rows,
+        "SELECT seq, id, type, about, body FROM outbox ORDER BY seq LIMIT " BATCH_ROWS_TEXT));
     bool has_row = true;
     while (batch->count < BATCH_ROWS && batch->arena.used < BATCH_BYTES) {
         TRY(sql_rows_next(rows, &has_row));
@@ -126,18 +128,50 @@ static void note_held(struct outbox *outbox, const struct row *row)
     outbox->tell_at_ms = INT64_MIN;
 }
 
+/* The end of the rows from this one on that are about different things, so that any of them may
+ * fail, or be stored before another. An event of a thing is sent only when all before it of this
+ * thing were acknowledged: that, and that a batch ends with the first failure, keeps their order. */
+static size_t end_of_window(const struct batch *batch, size_t first)
+{
+    size_t end = first;
+    for (; end < batch->count && end - first < BUS_TOGETHER_MAX; end++) {
+        for (size_t i = first; i < end; i++) {
+            if (str_equal(batch->rows[i].about, batch->rows[end].about))
+                return end;
+        }
+    }
+    return end;
+}
+
+static struct err *publish_window(struct batch *batch, size_t first, size_t end)
+{
+    struct bus_message messages[BUS_TOGETHER_MAX];
+    for (size_t i = first; i < end; i++) {
+        const struct row *row = &batch->rows[i];
+        messages[i - first] = (struct bus_message){
+            .subject = row->type, .msg_id = row->id, .bytes = row->body, .len = strlen(row->body)};
+    }
+    _cleanup_(ctx_deinit) struct ctx ctx;
+    ctx_init(&ctx, batch->ctx, PUBLISH_MS);
+    struct err *e = bus_publish_together(batch->outbox->bus, &ctx, messages, end - first,
+                                         &batch->is_published[first]);
+    const struct row *failed = NULL;
+    for (size_t i = first; i < end; i++) {
+        batch->published += batch->is_published[i];
+        if (!failed && !batch->is_published[i])
+            failed = &batch->rows[i];
+    }
+    if (!failed)
+        return e;
+    note_held(batch->outbox, failed);
+    return err_wrap(e, "publish event %s", failed->id);
+}
+
 static struct err *publish_rows(struct batch *batch)
 {
-    for (; batch->published < batch->count; batch->published++) {
-        const struct row *row = &batch->rows[batch->published];
-        _cleanup_(ctx_deinit) struct ctx ctx;
-        ctx_init(&ctx, batch->ctx, PUBLISH_MS);
-        struct err *e =
-            bus_publish(batch->outbox->bus, &ctx, row->type, row->id, row->body, strlen(row->body));
-        if (e) {
-            note_held(batch->outbox, row);
-            return err_wrap(e, "publish event %s", row->id);
-        }
+    for (size_t first = 0, end; first < batch->count; first = end) {
+        end = end_of_window(batch, first);
+        TRY(publish_window(batch, first, end));
     }
     return NULL;
 }
@@ -147,8 +181,14 @@ static struct err *delete_rows(struct batch *batch, struct sql_conn *conn, struc
 {
     bool is_postgres = sql_conn_dialect(conn) == SQL_POSTGRES;
     _cleanup_(buf_deinit) struct buf list = BUF_INIT(BATCH_ROWS * 24);
-    for (size_t i = 0; i < batch->published; i++)
-        buf_printf(&list, "%s%" PRId64, i > 0 ? "," : is_postgres ? "{" : "[", batch->rows[i].seq);
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->is_published[i])
+            buf_printf(&list, "%s%" PRId64,
+                       list.len > 0  ? ","
+                       : is_postgres ? "{"
+                                     : "[",
+                       batch->rows[i].seq);
+    }
     buf_append_char(&list, is_postgres ? '}' : ']');
     if (buf_status(&list) != BUF_OK)
         return err_oom();

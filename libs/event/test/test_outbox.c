@@ -173,6 +173,63 @@ static void make_stream(int message_size)
     call_jetstream(message_size < 0 ? "STREAM.UPDATE.OTHER" : "STREAM.CREATE.OTHER", config);
 }
 
+static void add_row(const char *type, const char *about, int version)
+{
+    static int added;
+    char statement[512];
+    added++;
+    snprintf(statement, sizeof(statement),
+             "INSERT INTO outbox (id, type, about, body, created_at) VALUES "
+             "('01890000-0000-7000-8000-%012d', '%s', '%s', "
+             "'{\"id\":\"01890000-0000-7000-8000-%012d\",\"subject\":\"%s\","
+             "\"data\":{\"version\":%d}}', 1)",
+             added, type, about, added, about, version);
+    test_database_run(&database, statement);
+}
+
+/* Rows about other things may pass one that is refused; those about the same thing never do. */
+static void test_one_of_several_is_refused(void **state)
+{
+    (void)state;
+    static const char C[] = "01890000-0000-7000-8000-00000000000c";
+    static const char REFUSED[] = "refused.v1.events.changed";
+    outbox_stop(TAKE(outbox), 0);
+    add_row(THING_CHANGED, A, 1);
+    add_row(REFUSED, B, 1);
+    add_row(THING_CHANGED, C, 1);
+    add_row(THING_CHANGED, B, 2);
+    add_row(THING_CHANGED, A, 2);
+    size_t before = log_length();
+    struct metrics *metrics = NULL;
+    expect_ok(metrics_new(&metrics));
+    expect_ok(outbox_start(
+        &(struct outbox_options){
+            .db = database.db, .bus = bus, .source = "things", .metrics = metrics},
+        &outbox));
+    await_logged(before, (const char *const[]){"events wait", REFUSED, "no one listens", NULL});
+    struct metric *failures = metric_counter(metrics, "outbox_failures_total", "", NULL);
+    for (int64_t end_ms = clock_mono_ms() + PATIENCE_MS; metric_value(failures) < 3;) {
+        assert_true(clock_mono_ms() < end_ms);
+        err_free(ctx_sleep(NULL, 2));
+    }
+    assert_int_equal(test_database_number(&database, "SELECT count(*) FROM outbox"), 3);
+    call_jetstream("STREAM.CREATE.REFUSED",
+                   "{\"name\":\"REFUSED\",\"subjects\":[\"refused.>\"],\"storage\":\"memory\"}");
+    await_published();
+    static const struct {
+        const char *about;
+        int64_t version;
+    } order[] = {{A, 1}, {C, 1}, {B, 2}, {A, 2}};
+    assert_int_equal(read_stream(told, TOLD_MAX), ARRAY_LEN(order));
+    for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+        CHECK_STR("about", told[i].about, order[i].about);
+        CHECK_INT("version", told[i].version, order[i].version);
+    }
+    outbox_stop(TAKE(outbox), 0);
+    metrics_free(metrics);
+    outbox = start_outbox(database.db, bus);
+}
+
 /* It is named, at once and again while it holds up the rest, and so are those after it. */
 static void test_an_event_that_holds_up_the_line(void **state)
 {
@@ -438,6 +495,7 @@ int main(void)
         CASE(test_events_are_told_of_at_once),
         CASE(test_the_server_is_away),
         CASE(test_the_stream_refuses),
+        CASE(test_one_of_several_is_refused),
         CASE(test_an_event_that_holds_up_the_line),
         CASE(test_what_no_server_would_take),
         CASE(test_too_many_wait),

@@ -168,6 +168,15 @@ struct bus_message {
 struct err *bus_publish_message(struct bus *bus, struct ctx *ctx, const struct bus_message *message)
     MUST_CHECK;
 
+/* Several, all of which are sent before the first answer is waited for, so that they take the time
+ * of one. Some may be stored though others behind or before them are not: out_is_stored has an
+ * entry for each, which is written whatever is returned; the error is that of the first one that is
+ * not known to be stored. */
+#define BUS_TOGETHER_MAX 64
+struct err *bus_publish_together(struct bus *bus, struct ctx *ctx,
+                                 const struct bus_message *messages, size_t count,
+                                 bool *out_is_stored) MUST_CHECK;
+
 struct bus_stream_info {
     char created[40];        /* when it was made: one that was made anew has another time */
     uint64_t first_sequence; /* of the oldest event; last_sequence + 1: there is none */
