@@ -45,8 +45,11 @@ def wait_until(what, condition, timeout_s=PATIENCE_S):
 class Process:
     """A child whose standard error is collected line by line."""
 
+    running = []  # of which a test that fails shows the logs
+
     def __init__(self, name, argv, env=None, cwd=None):
         self.name = name
+        Process.running.append(self)
         self.lines = []
         self.changed = threading.Condition()
         self.child = subprocess.Popen(
@@ -105,6 +108,9 @@ class Process:
             self.child.kill()
             self.child.wait()
             raise Failure(f"{self.name} did not stop:\n{self._tail()}") from None
+        finally:
+            if self in Process.running:
+                Process.running.remove(self)
         self.reader.join(5)
         return status
 
