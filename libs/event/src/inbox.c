@@ -7,7 +7,7 @@
 #include <slog/slog.h>
 #include <slog/trace.h>
 
-#define MAX_DELIVER    10
+#define MAX_FAILURES   10
 #define ACK_WAIT_MS    5000
 #define RETRY_MIN_MS   200
 #define RETRY_MAX_MS   10000
@@ -27,6 +27,9 @@ struct inbox {
     struct place place;  /* as it was read or written last: other replicas move it, too. Empty after
                             a failure: it is read again */
     int64_t prune_at_ms; /* monotonic */
+    uint64_t failed_sequence; /* of the event that failed last for a reason of its own, on this
+                                 connection */
+    int failures;             /* how often it did */
 };
 
 /* --- an event --- */
@@ -88,12 +91,17 @@ static struct err *take(struct inbox *inbox, const struct bus_event *event,
     return NULL;
 }
 
-static bool is_hopeless(const struct inbox *inbox, const struct bus_event *event,
-                        const struct err *e)
+/* Deliveries that failed since something was away say nothing of the event: they do not count. */
+static bool is_hopeless(struct inbox *inbox, const struct bus_event *event, const struct err *e)
 {
     if (err_is(e, &EVENT_MALFORMED))
         return true;
-    return !err_is_retryable(e) && event->deliveries >= (uint64_t)inbox->options.max_deliver;
+    if (err_is_retryable(e))
+        return false;
+    if (inbox->failed_sequence != event->stream_sequence)
+        inbox->failures = 0;
+    inbox->failed_sequence = event->stream_sequence;
+    return ++inbox->failures >= inbox->options.max_failures;
 }
 
 struct passing {
@@ -169,6 +177,7 @@ static struct err *on_session(const struct bus_session *session)
 {
     struct inbox *inbox = session->state;
     inbox->ctx = session->ctx;
+    inbox->failures = 0; /* the stream may be another one */
     TRY(inbox_read_place(&inbox->consumer, session->ctx, &inbox->place));
     TRY(inbox_catch_up(&inbox->consumer, session->ctx, &session->stream, session->acknowledged,
                        &inbox->place));
@@ -213,8 +222,8 @@ static void make_metrics(struct inbox *inbox)
 
 static void set_defaults(struct inbox_options *options)
 {
-    if (!options->max_deliver)
-        options->max_deliver = MAX_DELIVER;
+    if (!options->max_failures)
+        options->max_failures = MAX_FAILURES;
     if (!options->ack_wait_ms)
         options->ack_wait_ms = ACK_WAIT_MS;
     if (!options->retry_min_ms)

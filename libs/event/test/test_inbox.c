@@ -397,7 +397,7 @@ static void test_a_snapshot_that_fails_for_long(void **state)
     (void)state;
     struct snapshots snapshots = {.lock = PTHREAD_MUTEX_INITIALIZER, .failure = &ERR_INTERNAL};
     struct inbox *inbox = start_inbox(
-        &INBOX_OPTIONS(.snapshot = take_snapshot, .state = &snapshots, .max_deliver = 2));
+        &INBOX_OPTIONS(.snapshot = take_snapshot, .state = &snapshots, .max_failures = 2));
     await_taken(&snapshots, 1);
     change_times(2);
     await_effects(2);

@@ -33,12 +33,15 @@ static const struct err_kind AWAY = {"away", 503, "Away", true, ""};
 struct fate {
     const struct err_kind *kind; /* NULL: handled, too */
     atomic_int times;            /* left */
+    const char *deliveries; /* before that: of each, 'r' for refused, 'a' for away; may be NULL */
 };
 
 static struct err *refuse(const struct inbox_event *event)
 {
     struct fate *fate = event->state;
     TRY(note_effect(event)); /* rolled back when it is refused */
+    if (fate->deliveries && *fate->deliveries)
+        return err_new(*fate->deliveries++ == 'r' ? &REFUSED : &AWAY, "this time");
     if (str_equal(event->about, A) && fate->kind && atomic_fetch_sub(&fate->times, 1) > 0)
         return err_new(fate->kind, "not this\none");
     return NULL;
@@ -48,7 +51,7 @@ static const struct inbox_type types[] = {{THING_CHANGED, &thing_model, refuse, 
 
 static struct inbox_options options_of(struct fate *fate)
 {
-    struct inbox_options options = INBOX_OPTIONS(.max_deliver = 3, .state = fate);
+    struct inbox_options options = INBOX_OPTIONS(.max_failures = 3, .state = fate);
     options.types = types;
     return options;
 }
@@ -82,7 +85,7 @@ static struct letters replay(struct fate *fate, const char *id, bool is_list_onl
 static void test_what_cannot_be_handled_is_set_aside(void **state)
 {
     (void)state;
-    struct fate fate = {&REFUSED, 1000};
+    struct fate fate = {.kind = &REFUSED, .times = 1000};
     const struct inbox_options options = options_of(&fate);
     struct inbox *inbox = start_inbox(&options);
     change(outbox, A);
@@ -107,7 +110,7 @@ static void test_what_cannot_be_handled_is_set_aside(void **state)
 static void test_what_may_be_handled_later_is_not_set_aside(void **state)
 {
     (void)state;
-    struct fate fate = {&AWAY, 8};
+    struct fate fate = {.kind = &AWAY, .times = 8};
     const struct inbox_options options = options_of(&fate);
     struct inbox *inbox = start_inbox(&options);
     change(outbox, A);
@@ -115,6 +118,26 @@ static void test_what_may_be_handled_later_is_not_set_aside(void **state)
     await_rows("SELECT count(*) FROM effects", 2);
     inbox_stop(inbox);
     assert_int_equal(replay(&fate, NULL, true).count, 0);
+}
+
+/* Of the failures only those that are its own count, however many outages are between. */
+static void test_an_outage_is_not_the_events_fault(void **state)
+{
+    static const struct {
+        const char *deliveries;
+        size_t letters; /* with three failures */
+    } rows[] = {{"aaaaaaaarr", 0}, {"aaaarr", 0}, {"rar", 0}, {"raaaararaa", 1}, {"aaaaarrr", 1}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct fate fate = {.deliveries = rows[i].deliveries};
+        const struct inbox_options options = options_of(&fate);
+        struct inbox *inbox = start_inbox(&options);
+        change(outbox, A);
+        await_place(1);
+        inbox_stop(inbox);
+        CHECK_INT(rows[i].deliveries, replay(&fate, NULL, true).count, rows[i].letters);
+        tear_down_letters(state);
+        set_up_letters(state);
+    }
 }
 
 static void test_malformed_events_are_set_aside_at_once(void **state)
@@ -162,7 +185,7 @@ static void test_malformed_events_are_set_aside_at_once(void **state)
 static void test_replay(void **state)
 {
     (void)state;
-    struct fate fate = {&REFUSED, 1000};
+    struct fate fate = {.kind = &REFUSED, .times = 1000};
     const struct inbox_options options = options_of(&fate);
     struct inbox *inbox = start_inbox(&options);
     for (int i = 0; i < 3; i++)
@@ -189,7 +212,7 @@ static void test_replay(void **state)
 static void test_a_letter_that_was_handled(void **state)
 {
     (void)state;
-    struct fate fate = {&REFUSED, 1000};
+    struct fate fate = {.kind = &REFUSED, .times = 1000};
     const struct inbox_options options = options_of(&fate);
     struct inbox *inbox = start_inbox(&options);
     change(outbox, A);
@@ -209,7 +232,7 @@ static void test_a_letter_that_was_handled(void **state)
 static void test_letters_of_others_are_left_alone(void **state)
 {
     (void)state;
-    struct fate fate = {&REFUSED, 1000};
+    struct fate fate = {.kind = &REFUSED, .times = 1000};
     const struct inbox_options options = options_of(&fate);
     struct inbox *inbox = start_inbox(&options);
     change(outbox, A);
@@ -283,8 +306,8 @@ static void await_dead_stream(void)
 static void test_no_room_for_letters(void **state)
 {
     (void)state;
-    enum { TIMES = 1000, MANY_TIMES_MAX_DELIVER = 10 };
-    struct fate fate = {&REFUSED, TIMES};
+    enum { TIMES = 1000, MANY_TIMES_MAX_FAILURES = 10 };
+    struct fate fate = {.kind = &REFUSED, .times = TIMES};
     const struct inbox_options options = options_of(&fate);
     struct inbox *inbox = start_inbox(&options);
     await_dead_stream();
@@ -292,7 +315,7 @@ static void test_no_room_for_letters(void **state)
     change(outbox, A);
     await_rows("SELECT count(*) FROM outbox", 0);
     for (int64_t end_ms = clock_mono_ms() + PATIENCE_MS;
-         atomic_load(&fate.times) > TIMES - MANY_TIMES_MAX_DELIVER;) {
+         atomic_load(&fate.times) > TIMES - MANY_TIMES_MAX_FAILURES;) {
         assert_true(clock_mono_ms() < end_ms);
         err_free(ctx_sleep(NULL, 2));
     }
@@ -311,6 +334,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_what_cannot_be_handled_is_set_aside),
         CASE(test_what_may_be_handled_later_is_not_set_aside),
+        CASE(test_an_outage_is_not_the_events_fault),
         CASE(test_malformed_events_are_set_aside_at_once),
         CASE(test_replay),
         CASE(test_a_letter_that_was_handled),

@@ -7,8 +7,10 @@
  * than keep_ms go (longer than the stream keeps events, so that nothing comes back after).
  *
  * An event that fails is delivered again with back-off, and those behind it wait. For a reason that
- * is retryable that goes on for ever. For another one it is set aside the max_deliver-th time; what
- * is no CloudEvent whose type is its subject and whose data fit the row's model, at once. Then it is
+ * is retryable that goes on for ever. For another one it is set aside the max_failures-th time that
+ * it fails so: deliveries that failed for a retryable reason do not count, and each replica counts
+ * for itself, on each connection anew. What is no CloudEvent whose type is its subject and whose
+ * data fit the row's model is set aside at once. Then it is
  * a dead letter: in the stream DEAD (256 MiB, the oldest make room) on the subject
  * dead.<service>.<type>, with the headers Plankton-Error (slug), Plankton-Error-Detail,
  * Plankton-Deliveries and Plankton-Consumer; inbox_replay() handles it again. Until DEAD has taken it,
@@ -68,9 +70,9 @@ struct inbox_options {
     struct err *(*snapshot)(struct ctx *ctx, void *state);
     void *state;
     int64_t keep_ms;         /* of ids; longer than the stream keeps events; 0: 8 days */
-    int max_deliver;         /* 0: 10 */
+    int max_failures;        /* of one event, that are not retryable; 0: 10 */
     int64_t retry_min_ms;    /* before the second delivery; doubles each time; 0: 200 ms */
-    int64_t retry_max_ms;    /* 0: 10 s: ten deliveries take three quarters of a minute */
+    int64_t retry_max_ms;    /* 0: 10 s: ten failures take three quarters of a minute */
     int64_t ack_wait_ms;     /* of a handler; what a dead replica had begun waits so long; 0: 5 s */
     struct metrics *metrics; /* inbox_events_total{outcome}, inbox_lag_seconds */
 };
