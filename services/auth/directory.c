@@ -24,14 +24,14 @@ const struct model user_model = MODEL(struct user, user_fields, "A person who ca
 
 static const struct field told_user_fields[] = {
     USER_FIELDS,
-    FIELD(struct user, version, INT),
+    FIELD(struct user, version, INT, .max = USER_VERSION_MAX),
 };
 const struct model told_user_model =
     MODEL(struct user, told_user_fields, "A user as the directory has it");
 
 static const struct field deleted_user_fields[] = {
     FIELD(struct user, id, UUID, .flags = REQUIRED),
-    FIELD(struct user, version, INT, .flags = REQUIRED),
+    FIELD(struct user, version, INT, .flags = REQUIRED, .max = USER_VERSION_MAX),
 };
 const struct model deleted_user_model =
     MODEL(struct user, deleted_user_fields, "A user who is not there any more");

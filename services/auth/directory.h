@@ -17,6 +17,9 @@ extern const char *const user_roles[];
 extern const char *const user_statuses[];
 
 #define USER_NAME_MAX 100
+/* Of two words the one with the higher version counts, so that after the highest of all nothing
+ * would be learned any more. users takes in 2^53 at most, and counts on from there. */
+#define USER_VERSION_MAX ((int64_t)1 << 54)
 
 struct user {
     char id[UUID_TEXT];

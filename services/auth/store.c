@@ -11,7 +11,7 @@ static const struct field account_fields[] = {
     FIELD(struct account, email, EMAIL, .flags = REQUIRED),
     FIELD(struct account, role, ENUM, .flags = REQUIRED, .values = user_roles),
     FIELD(struct account, status, ENUM, .flags = REQUIRED, .values = user_statuses),
-    FIELD(struct account, version, INT, .flags = REQUIRED, .min = 0, .max = INT64_MAX),
+    FIELD(struct account, version, INT, .flags = REQUIRED, .max = USER_VERSION_MAX),
     FIELD(struct account, updated_at_ms, TIME, .json = "updated_at", .flags = REQUIRED),
     FIELD(struct account, password_hash, STRING, .flags = REQUIRED, .check = argon_check),
     FIELD(struct account, created_at_ms, TIME, .json = "created_at", .flags = REQUIRED),

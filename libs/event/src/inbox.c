@@ -58,7 +58,7 @@ static struct err *find_place(struct inbox *inbox, const struct bus_event *event
 static void observe_lag(const struct inbox *inbox, const struct event *event)
 {
     if (inbox->lag_seconds && event->time_ms > 0)
-        metric_observe(inbox->lag_seconds, (double)(clock_now_ms() - event->time_ms) / 1e3);
+        metric_observe(inbox->lag_seconds, (double)MAX(clock_now_ms() - event->time_ms, 0) / 1e3);
 }
 
 static struct err *handle_in_trace(struct inbox *inbox, const struct bus_event *event,

@@ -387,20 +387,37 @@ static void test_replay(void **state)
 {
     struct fixture *fixture = *state;
     struct user ann = register_ann(fixture);
-    char data[512];
-    snprintf(data, sizeof(data), "{\"id\":\"%s\",\"version\":\"seven\"}", ann.id);
-    fake_directory_tell(&directory, "deleted", ann.id, data);
+    static const struct {
+        const char *type, *version;
+    } rows[] = {
+        {"deleted", "\"seven\""},
+        {"deleted", "-1"},
+        {"deleted", "9223372036854775807"},
+        {"deleted", "9223372036854775808"},
+        {"updated", "-9223372036854775808"},
+        {"updated", "9223372036854775807"}, /* after this one there would be no news of Ann */
+        {"updated", "18014398509481985"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char data[512];
+        snprintf(data, sizeof(data),
+                 "{\"id\":\"%s\",\"email\":\"x@example.com\",\"name\":\"X\",\"role\":\"admin\","
+                 "\"status\":\"suspended\",\"version\":%s}",
+                 ann.id, rows[i].version);
+        fake_directory_tell(&directory, rows[i].type, ann.id, data);
+    }
     fake_directory_change(&directory, ann.id, "anna@example.com", ROLE_USER, STATUS_ACTIVE);
-    await_known(&fixture->database, ann.id); /* what comes after it is there */
+    await_known(&fixture->database, ann.id); /* what comes after them is there */
     struct err *e = NULL;
     for (int64_t until_ms = clock_mono_ms() + PATIENCE_MS; !e;) {
         assert_true(clock_mono_ms() < until_ms);
         expect_ok(replay(fixture, "--list", NULL));
         e = replay(fixture, NULL, NULL);
     }
-    assert_string_equal(err_detail(e), "1 events failed again");
+    assert_string_equal(err_detail(e), "7 events failed again");
     err_free(e);
     assert_int_equal(number_of(fixture, "accounts"), 1);
+    assert_int_equal(number_of(fixture, "directory WHERE email_key = 'anna@example.com'"), 1);
 }
 
 static void test_models(void **state)
