@@ -110,10 +110,14 @@ struct err *address_resolve(const char *text, bool numeric_only, union address *
         return err_new(&ERR_INTERNAL, "%s is not host:port", text);
     snprintf(port_text, sizeof(port_text), "%u", (unsigned)port);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                             .ai_flags =
-                                 AI_NUMERICSERV | (numeric_only ? AI_NUMERICHOST : AI_ADDRCONFIG)};
+                             .ai_flags = AI_NUMERICSERV | AI_NUMERICHOST};
     struct addrinfo *found = NULL;
     int failure = getaddrinfo(host, port_text, &hints, &found);
+    if (failure == EAI_NONAME && !numeric_only) {
+        /* Not for an address: AI_ADDRCONFIG refuses "::" where no interface has IPv6. */
+        hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG;
+        failure = getaddrinfo(host, port_text, &hints, &found);
+    }
     if (failure == EAI_MEMORY)
         return err_oom();
     if (failure)
