@@ -25,21 +25,32 @@ static struct err *give_password(const struct service *service, struct ctx *ctx,
     return NULL;
 }
 
-static struct err *try_once(const struct service *service, struct ctx *ctx)
+static struct err *make_admin(const struct service *service, struct ctx *ctx)
 {
+    char hash[PASSWORD_HASH_TEXT], id[UUID_TEXT];
+    struct user user = {0};
+    uuid_new(id);
+    TRY(password_hash(service->passwords, ctx, service->settings->bootstrap_admin_password, hash));
     const struct new_account admin = {
+        .id = id,
         .email = service->settings->bootstrap_admin_email,
         .name = "Administrator",
-        .password = service->settings->bootstrap_admin_password,
+        .password_hash = hash,
         .role = ROLE_ADMIN,
     };
+    TRY(create_account(service, ctx, &admin, &user));
+    slog_info("bootstrap admin made", SLOG_STR("user_id", user.id));
+    return NULL;
+}
+
+static struct err *try_once(const struct service *service, struct ctx *ctx)
+{
     struct user user = {0};
-    struct err *e = directory_find_by_email(service->bus, ctx, admin.email, &user);
+    struct err *e =
+        directory_find_by_email(service->bus, ctx, service->settings->bootstrap_admin_email, &user);
     if (err_is(e, &DIRECTORY_NO_USER)) {
         err_free(e);
-        TRY(create_account(service, ctx, &admin, &user));
-        slog_info("bootstrap admin made", SLOG_STR("user_id", user.id));
-        return NULL;
+        return make_admin(service, ctx);
     }
     TRY(e);
     if (user.role == ROLE_ADMIN)

@@ -37,10 +37,11 @@ const struct model deleted_user_model =
     MODEL(struct user, deleted_user_fields, "A user who is not there any more");
 
 struct create_request {
-    const char *email, *name;
+    const char *id, *email, *name;
     int role;
 };
 static const struct field create_fields[] = {
+    FIELD(struct create_request, id, UUID),
     FIELD(struct create_request, email, EMAIL),
     FIELD(struct create_request, name, STRING),
     FIELD(struct create_request, role, ENUM, .values = user_roles),
@@ -101,10 +102,10 @@ struct err *directory_list(struct bus *bus, struct ctx *parent, const char *curs
                        out_page, kinds);
 }
 
-struct err *directory_create(struct bus *bus, struct ctx *ctx, const char *email, const char *name,
-                             enum user_role role, char out_id[static UUID_TEXT])
+struct err *directory_create(struct bus *bus, struct ctx *ctx, const char *id, const char *email,
+                             const char *name, enum user_role role, char out_id[static UUID_TEXT])
 {
-    struct create_request request = {.email = email, .name = name, .role = (int)role};
+    struct create_request request = {id, email, name, (int)role};
     struct user_id made = {0};
     TRY(ask(bus, ctx, "users.v1.create", &create_model, &request, &id_model, &made));
     str_copy(out_id, UUID_TEXT, made.id);

@@ -40,9 +40,12 @@ extern const struct model user_model;
 extern const struct model deleted_user_model;
 
 /* A pending user, whom nobody sees until it is activated, and who gives way to the next one with
- * the address. DIRECTORY_EMAIL_TAKEN. */
-struct err *directory_create(struct bus *bus, struct ctx *ctx, const char *email, const char *name,
-                             enum user_role role, char out_id[static UUID_TEXT]) MUST_CHECK;
+ * the address. One who is there already with this id is taken for it, pending or not. The directory
+ * of the release before this one chooses another id. DIRECTORY_EMAIL_TAKEN; DIRECTORY_NO_USER: who
+ * had this id was deleted. */
+struct err *directory_create(struct bus *bus, struct ctx *ctx, const char *id, const char *email,
+                             const char *name, enum user_role role, char out_id[static UUID_TEXT])
+    MUST_CHECK;
 /* Idempotent, so it is tried again when no answer comes. DIRECTORY_NO_USER: another claim to the
  * same address outran this one. */
 struct err *directory_activate(struct bus *bus, struct ctx *ctx, const char *id,

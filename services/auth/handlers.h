@@ -12,11 +12,13 @@ extern const struct model registration_model;
 http_handler register_user;
 
 struct new_account {
-    const char *email, *name, *password;
+    const char *id; /* of the user */
+    const char *email, *name, *password_hash;
     enum user_role role;
 };
-/* Makes a user with a password. DIRECTORY_EMAIL_TAKEN; after any error but that, the person may or
- * may not be there, and registering again tells. */
+/* Makes a user with a password, or finishes that, or finds it finished. DIRECTORY_EMAIL_TAKEN; after
+ * any error but that, the person may or may not be there, and the same again, or another
+ * registration, tells. */
 struct err *create_account(const struct service *service, struct ctx *ctx,
                            const struct new_account *new_account, struct user *out_user) MUST_CHECK;
 

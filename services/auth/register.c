@@ -21,6 +21,11 @@
  * Whoever got no answer registers again, and that either succeeds or tells that the address is
  * registered: with the password that they gave. Of two registrations of one address, the one whose
  * pending user is there at step 3 wins; they never touch each other's accounts.
+ *
+ * With the same Idempotency-Key it is the same registration that goes on: the user's id is that of
+ * the first attempt (http_creation_id()), every step finds what is done already, and the answer is
+ * 201. A password that was changed meanwhile stays, and a user who was deleted meanwhile does not
+ * come back: that is email_taken.
  */
 #include <base/crash.h>
 #include <base/str.h>
@@ -55,14 +60,11 @@ static struct err *taken(struct err *e)
 struct err *create_account(const struct service *service, struct ctx *ctx,
                            const struct new_account *new_account, struct user *out_user)
 {
-    char hash[PASSWORD_HASH_TEXT], id[UUID_TEXT];
-    /* First, since it is what an overloaded server refuses. */
-    TRY(password_hash(service->passwords, ctx, new_account->password, hash));
-    CRASH_POINT("register.hashed");
-    TRY(taken(directory_create(service->bus, ctx, new_account->email, new_account->name,
-                               new_account->role, id)));
+    char id[UUID_TEXT];
+    TRY(taken(directory_create(service->bus, ctx, new_account->id, new_account->email,
+                               new_account->name, new_account->role, id)));
     CRASH_POINT("register.created");
-    TRY_WRAP(store_put_pending(service->db, ctx, id, new_account->email, hash,
+    TRY_WRAP(store_put_pending(service->db, ctx, id, new_account->email, new_account->password_hash,
                                service->settings->pending_ttl_s * 1000),
              "store the account");
     CRASH_POINT("register.stored");
@@ -72,7 +74,7 @@ struct err *create_account(const struct service *service, struct ctx *ctx,
         err_free(store_delete_account(service->db, ctx, id));
     TRY(taken(e));
     CRASH_POINT("register.activated");
-    TRY_WRAP(account_put(service, ctx, &user, hash), "store the account");
+    TRY_WRAP(account_put(service, ctx, &user, new_account->password_hash), "store the account");
     CRASH_POINT("register.done");
     *out_user = user;
     return NULL;
@@ -82,11 +84,17 @@ struct err *register_user(struct http_req *req, struct http_res *res)
 {
     const struct service *service = http_state(req);
     const struct registration *in = http_body(req);
+    char hash[PASSWORD_HASH_TEXT], id[UUID_TEXT];
     TRY(password_check(in->password, in->email, in->name));
+    /* First, since it is what an overloaded server refuses. */
+    TRY(password_hash(service->passwords, http_ctx(req), in->password, hash));
+    CRASH_POINT("register.hashed");
+    TRY(http_creation_id(req, id));
     const struct new_account new_account = {
+        .id = id,
         .email = in->email,
         .name = in->name,
-        .password = in->password,
+        .password_hash = hash,
         .role = ROLE_USER,
     };
     struct user user = {0};

@@ -59,7 +59,8 @@ void store_email_key(const char *email, char out[static EMAIL_TEXT])
     str_lower(out);
 }
 
-/* The columns that nobody but the release before this one reads are filled in all the same. */
+/* The columns that nobody but the release before this one reads are filled in all the same. What is
+ * pending waits anew, and what is not does not become it. */
 static struct err *put(struct sql_conn *conn, struct ctx *ctx, const struct account *account,
                        const char *status, struct sql_value check_at)
 {
@@ -71,8 +72,9 @@ static struct err *put(struct sql_conn *conn, struct ctx *ctx, const struct acco
                     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
                     " ON CONFLICT (user_id) DO UPDATE SET email = excluded.email,"
                     " email_key = excluded.email_key, role = excluded.role,"
-                    " status = excluded.status, password_hash = excluded.password_hash,"
-                    " updated_at = excluded.updated_at, check_at = excluded.check_at",
+                    " status = excluded.status, updated_at = excluded.updated_at,"
+                    " check_at = excluded.check_at"
+                    " WHERE excluded.status <> 'pending' OR accounts.status = 'pending'",
                     NULL, SQL_TEXT(account->user_id), SQL_TEXT(account->email), SQL_TEXT(key),
                     SQL_TEXT(user_roles[account->role]), SQL_TEXT(status),
                     SQL_TEXT(account->password_hash), SQL_I64(account->created_at_ms),
@@ -197,11 +199,15 @@ struct err *store_postpone(struct sql_db *db, struct ctx *ctx, const char *user_
 
 struct err *store_settle(struct sql_db *db, struct ctx *ctx, const char *user_id, bool is_there)
 {
+    if (is_there)
+        return exec(db, ctx, NULL,
+                    "UPDATE accounts SET status = 'active', check_at = NULL"
+                    " WHERE user_id = $1 AND status = 'pending'",
+                    SQL_PARAMS(SQL_TEXT(user_id)));
     return exec(db, ctx, NULL,
-                is_there ? "UPDATE accounts SET status = 'active', check_at = NULL"
-                           " WHERE user_id = $1 AND status = 'pending'"
-                         : "DELETE FROM accounts WHERE user_id = $1 AND status = 'pending'",
-                SQL_PARAMS(SQL_TEXT(user_id)));
+                "DELETE FROM accounts WHERE user_id = $1 AND status = 'pending' AND " DUE_AT
+                " <= $2",
+                SQL_PARAMS(SQL_TEXT(user_id), SQL_I64(clock_now_ms())));
 }
 
 /* --- sessions --- */

@@ -41,7 +41,8 @@ struct account {
 extern const struct model account_model;
 
 /* Credentials of a user who is not known yet: pending until projection_learn() hears of them, or,
- * after ttl_ms, somebody asks (pending.c). The same user's, if there are any, are replaced. */
+ * after ttl_ms, somebody asks (pending.c). The same user's, if there are any, stay as they are: the
+ * same request has put them, and the password may be another by now. */
 struct err *store_put_pending(struct sql_db *db, struct ctx *ctx, const char *user_id,
                               const char *email, const char *password_hash, int64_t ttl_ms)
     MUST_CHECK;
@@ -57,10 +58,10 @@ struct err *store_find_due(struct sql_db *db, struct ctx *ctx, struct arena *are
 /* The time of a pending account comes again, so much later than now. */
 struct err *store_postpone(struct sql_db *db, struct ctx *ctx, const char *user_id,
                            int64_t delay_ms) MUST_CHECK;
-/* Ends the wait of a pending account: its user is there, or it goes. */
+/* Ends the wait of a pending account: its user is there, or it goes, unless it waits anew. */
 struct err *store_settle(struct sql_db *db, struct ctx *ctx, const char *user_id, bool is_there)
     MUST_CHECK;
-/* Credentials on a connection of the caller's, not pending. Replaces those that are there. */
+/* Credentials on a connection of the caller's, not pending. A hash that is there stays. */
 struct err *store_put_account(struct sql_conn *conn, struct ctx *ctx, const struct account *account)
     MUST_CHECK;
 /* If the hash is still old_hash. No such account: fine, here and below. */

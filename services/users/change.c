@@ -7,10 +7,11 @@
 struct err *invite_user(struct http_req *req, struct http_res *res)
 {
     struct service *service = http_state(req);
-    TRY(check_admin(req));
+    struct new_user new_user = *(const struct new_user *)http_body(req);
     struct user user = {0};
-    TRY(store_create(service->db, service->outbox, http_ctx(req), http_body(req), STATUS_ACTIVE,
-                     &user));
+    TRY(check_admin(req));
+    TRY(http_creation_id(req, new_user.id));
+    TRY(store_create(service->db, service->outbox, http_ctx(req), &new_user, STATUS_ACTIVE, &user));
     TRY(http_set_header(res, "Location", "/api/v1/users/%s", user.id));
     TRY(http_set_etag(res, user.version));
     return http_reply(res, 201, &user_model, &user);

@@ -21,6 +21,15 @@ static struct err *remove_all(const struct service *service, struct ctx *ctx, in
     return e;
 }
 
+static struct err *forget_all(const struct service *service, struct ctx *ctx)
+{
+    int64_t count = 0;
+    do
+        TRY(store_forget_deleted(service->db, ctx, &count));
+    while (count == STORE_REMOVE_MAX);
+    return NULL;
+}
+
 struct err *remove_pending(struct ctx *ctx, void *data)
 {
     const struct service *service = data;
@@ -29,6 +38,8 @@ struct err *remove_pending(struct ctx *ctx, void *data)
     for (;;) {
         TRY(ctx_sleep(ctx, pause_ms));
         struct err *e = remove_all(service, ctx, ttl_ms);
+        if (!e)
+            e = forget_all(service, ctx);
         if (e && !err_is_retryable(e) && !ctx_is_done(ctx))
             slog_warn("pending users could not be removed; trying again", SLOG_ERR(e));
         err_free(e);

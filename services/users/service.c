@@ -19,7 +19,7 @@ static const struct route routes[] = {
      .out = &user_model, .list = true, .allow = ADMIN, .fails = KINDS(&ACCOUNT_SUSPENDED)},
     {POST, "/api/v1/users", invite_user, .summary = "Invite a user", .in = &new_user_model,
      .out = &user_model, .status = 201, .allow = ADMIN, .idempotent = true,
-     .fails = KINDS(&EMAIL_TAKEN, &ACCOUNT_SUSPENDED)},
+     .fails = KINDS(&EMAIL_TAKEN, &USER_NOT_FOUND, &ACCOUNT_SUSPENDED)},
     {GET, "/api/v1/users/{id}", read_user, .summary = "Read one user", .out = &user_model,
      .allow = SELF_OR_ADMIN, .fails = KINDS(&USER_NOT_FOUND, &ACCOUNT_SUSPENDED)},
     {PATCH, "/api/v1/users/{id}", patch_user, .summary = "Change a user", .in = &user_patch_model,
@@ -31,8 +31,8 @@ static const struct route routes[] = {
 };
 
 static const struct bus_method methods[] = {
-    {"users.v1.create", method_create, &new_user_model, &created_user_model,
-     "First step of a registration: a pending user, seen by nobody"},
+    {"users.v1.create", method_create, &create_request_model, &created_user_model,
+     "First step of a registration: a pending user, seen by nobody; may be repeated with an id"},
     {"users.v1.activate", method_activate, &user_id_model, &user_record_model,
      "Last step of a registration; may be repeated"},
     {"users.v1.get", method_get, &user_id_model, &user_record_model, "One user by id"},

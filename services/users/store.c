@@ -3,6 +3,10 @@
 #include <base/clock.h>
 #include <base/crash.h>
 #include <base/str.h>
+#include <http/idempotency.h>
+
+/* An hour more than a request may be repeated: clocks differ. */
+#define DELETED_KEPT_MS (HTTP_KEY_KEPT_MS + 3600000)
 
 /* What two spellings of an address share. */
 static void email_key(const char *email, char out[static EMAIL_TEXT])
@@ -59,8 +63,16 @@ struct creation {
 static struct err *insert_new(struct sql_conn *conn, struct ctx *ctx, const struct user *user)
 {
     bool is_free = false;
+    int64_t deleted = 0;
     TRY(store_insert(conn, ctx, user, &is_free));
-    return is_free ? NULL : err_new(&EMAIL_TAKEN, "another user has this email address");
+    if (!is_free)
+        return err_new(&EMAIL_TAKEN, "another user has this email address");
+    /* Behind the insert, so that no deletion comes in between; a pending user may stay. */
+    TRY(sql_fetch_i64(conn, ctx, &deleted, "SELECT count(*) FROM deleted_users WHERE id = $1",
+                      SQL_TEXT(user->id)));
+    return deleted == 0
+               ? NULL
+               : err_new(&USER_NOT_FOUND, "the user that this request has made was deleted");
 }
 
 static struct err *create_active(struct sql_conn *conn, struct ctx *ctx, void *data)
@@ -77,6 +89,16 @@ static struct err *create_pending(struct sql_db *db, struct ctx *ctx, const stru
     return insert_new(conn, ctx, user);
 }
 
+/* The address or the id is taken: by this request, when it came before, or by somebody else. */
+static struct err *find_made(struct sql_db *db, struct ctx *ctx, struct user *user)
+{
+    bool found = false;
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
+    TRY(store_find(conn, ctx, user->id, user, &found));
+    return found ? NULL : err_new(&EMAIL_TAKEN, "another user has this email address");
+}
+
 struct err *store_create(struct sql_db *db, struct outbox *outbox, struct ctx *ctx,
                          const struct new_user *new_user, enum user_status status,
                          struct user *out_user)
@@ -91,11 +113,19 @@ struct err *store_create(struct sql_db *db, struct outbox *outbox, struct ctx *c
                  .updated_at_ms = now_ms},
     };
     struct user *user = &creation.user;
-    uuid_new(user->id);
+    if (new_user->id[0] != '\0')
+        str_copy(user->id, sizeof(user->id), new_user->id);
+    else
+        uuid_new(user->id);
     str_copy(user->email, sizeof(user->email), new_user->email);
     str_copy(user->name, sizeof(user->name), new_user->name);
-    TRY(status == STATUS_PENDING ? create_pending(db, ctx, user)
-                                 : sql_transact(db, ctx, create_active, &creation));
+    struct err *e = status == STATUS_PENDING ? create_pending(db, ctx, user)
+                                             : sql_transact(db, ctx, create_active, &creation);
+    if (err_is(e, &EMAIL_TAKEN) || err_is(e, &SQL_UNIQUE)) {
+        err_free(e);
+        e = find_made(db, ctx, user);
+    }
+    TRY(e);
     CRASH_POINT("users.create.committed");
     *out_user = *user;
     return NULL;
@@ -113,6 +143,17 @@ struct err *store_remove_pending(struct sql_db *db, struct ctx *ctx, int64_t old
                     " (SELECT id FROM users WHERE status = 'pending' AND created_at < $1"
                     " ORDER BY created_at LIMIT " TO_TEXT(STORE_REMOVE_MAX) ")",
                     out_count, SQL_I64(clock_now_ms() - older_than_ms));
+}
+
+struct err *store_forget_deleted(struct sql_db *db, struct ctx *ctx, int64_t *out_count)
+{
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
+    return sql_exec(
+        conn, ctx,
+        "DELETE FROM deleted_users WHERE id IN (SELECT id FROM deleted_users"
+        " WHERE deleted_at < $1 ORDER BY deleted_at LIMIT " TO_TEXT(STORE_REMOVE_MAX) ")",
+        out_count, SQL_I64(clock_now_ms() - DELETED_KEPT_MS));
 }
 
 /* --- read --- */
@@ -243,7 +284,11 @@ static struct err *update_user(struct sql_conn *conn, struct ctx *ctx, struct us
 static struct err *remove_user(struct sql_conn *conn, struct ctx *ctx, struct user *user)
 {
     user->version++;
-    return sql_exec(conn, ctx, "DELETE FROM users WHERE id = $1", NULL, SQL_TEXT(user->id));
+    TRY(sql_exec(conn, ctx, "DELETE FROM users WHERE id = $1", NULL, SQL_TEXT(user->id)));
+    return sql_exec(conn, ctx,
+                    "INSERT INTO deleted_users (id, deleted_at) VALUES ($1, $2)"
+                    " ON CONFLICT (id) DO UPDATE SET deleted_at = excluded.deleted_at",
+                    NULL, SQL_TEXT(user->id), SQL_I64(clock_now_ms()));
 }
 
 static struct err *edit_user(struct sql_conn *conn, struct ctx *ctx, void *data)

@@ -27,8 +27,10 @@
  * yet), users.activate.committed, users.edit.told (not committed yet), users.edit.committed.
  */
 
-/* Makes a user with a new id. A pending user with the same address gives way: it is a registration
- * that was never finished (or is being outrun), so it must not block the address. */
+/* Makes a user. A pending user with the same address gives way: it is a registration that was never
+ * finished (or is being outrun), so it must not block the address. A user who is there already with
+ * the id that the caller has said was made by the same request before: *out_user is that one, as it
+ * is by now. USER_NOT_FOUND: it was deleted since. */
 struct err *store_create(struct sql_db *db, struct outbox *outbox, struct ctx *ctx,
                          const struct new_user *new_user, enum user_status status,
                          struct user *out_user) MUST_CHECK;
@@ -37,6 +39,9 @@ struct err *store_create(struct sql_db *db, struct outbox *outbox, struct ctx *c
 #define STORE_REMOVE_MAX 500
 struct err *store_remove_pending(struct sql_db *db, struct ctx *ctx, int64_t older_than_ms,
                                  int64_t *out_count) MUST_CHECK;
+/* From then on the ids of users who were deleted long ago may be said again; no request is repeated
+ * for so long. */
+struct err *store_forget_deleted(struct sql_db *db, struct ctx *ctx, int64_t *out_count) MUST_CHECK;
 /* Pending becomes active; any other user stays as it is (the call may be repeated). */
 struct err *store_activate(struct sql_db *db, struct outbox *outbox, struct ctx *ctx,
                            const char *id, struct user *out_user) MUST_CHECK;

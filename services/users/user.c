@@ -59,14 +59,23 @@ static const struct field deleted_user_fields[] = {
 const struct model deleted_user_model = MODEL(
     struct user, deleted_user_fields, "A user who is not there any more", .schema = "deleted_user");
 
-static const struct field new_user_fields[] = {
-    FIELD(struct new_user, email, EMAIL, .flags = REQUIRED, .doc = "Login address, unique",
-          .example = "\"ann@example.com\""),
-    FIELD(struct new_user, name, STRING, .flags = REQUIRED, .min = 1, .max = USER_NAME_MAX,
-          .example = "\"Ann\""),
-    FIELD(struct new_user, role, ENUM, .values = user_roles, .def = "\"user\""),
-};
+#define NEW_USER_FIELDS                                                                            \
+    FIELD(struct new_user, email, EMAIL, .flags = REQUIRED, .doc = "Login address, unique",        \
+          .example = "\"ann@example.com\""),                                                       \
+        FIELD(struct new_user, name, STRING, .flags = REQUIRED, .min = 1, .max = USER_NAME_MAX,    \
+              .example = "\"Ann\""),                                                               \
+        FIELD(struct new_user, role, ENUM, .values = user_roles, .def = "\"user\"")
+
+static const struct field new_user_fields[] = {NEW_USER_FIELDS};
 const struct model new_user_model = MODEL(struct new_user, new_user_fields, "A user to be made");
+
+static const struct field create_request_fields[] = {
+    NEW_USER_FIELDS,
+    FIELD(struct new_user, id, UUID,
+          .doc = "Of the user; a request with the id of one who is there is a repetition"),
+};
+const struct model create_request_model =
+    MODEL(struct new_user, create_request_fields, "A user to be made", .schema = "create_request");
 
 /* The order is that of enum user_patch_bits. */
 static const struct field user_patch_fields[] = {

@@ -42,13 +42,15 @@ extern const struct model user_record_model;
 /* Id and version: all that is told of a user who was deleted. */
 extern const struct model deleted_user_model;
 
-/* An invitation, and users.v1.create. */
+/* An invitation, and users.v1.create, whose caller may say the id. */
 struct new_user {
+    char id[UUID_TEXT]; /* "": a new one */
     char email[EMAIL_TEXT];
     char name[MODEL_TEXT(USER_NAME_MAX)];
     int role;
 };
 extern const struct model new_user_model;
+extern const struct model create_request_model;
 
 struct user_patch {
     char email[EMAIL_TEXT];

@@ -5,6 +5,7 @@ refusal (4xx: nothing has changed), or none that says anything (5xx, a broken co
 change may be there or not, and the person remembers both.
 """
 import random
+import secrets
 import threading
 
 import harness
@@ -19,6 +20,7 @@ class Person:
 
     def __init__(self, email):
         self.email = email
+        self.key = secrets.token_hex(16)  # of the one registration, however often it is sent
         self.is_registered = False  # acknowledged
         self.may_be_registered = False
         self.is_gone = False  # acknowledged
@@ -29,6 +31,15 @@ class Person:
 
     def __repr__(self):
         return f"{self.email}: {self.history}"
+
+
+def register(mesh, person):
+    """None: the first attempt has died, and its lease is not over."""
+    answer = mesh.call("POST", "/api/v1/auth/register",
+                       {"email": person.email, "password": PASSWORD, "name": person.email},
+                       headers={"Idempotency-Key": person.key}, timeout=CALL_S)
+    is_in_progress = answer.status == 409 and answer.code == "idempotency_in_progress"
+    return None if is_in_progress else answer
 
 
 class Crowd:
@@ -63,8 +74,12 @@ class Client:
 
     def _call(self, what, method, target, body=None, **kwargs):
         """None: nobody knows what became of it."""
+        return self._ask(what, lambda: self.mesh.call(method, target, body, timeout=CALL_S,
+                                                      **kwargs))
+
+    def _ask(self, what, call):
         try:
-            answer = self.mesh.call(method, target, body, timeout=CALL_S, **kwargs)
+            answer = call()
         except (OSError, harness.http.client.HTTPException):
             answer = None
         self.person.history.append((what, answer and answer.status))
@@ -90,20 +105,14 @@ class Client:
             self.number += 1
             self.token = None
         person = self.person
-        answer = self._call("register", "POST", "/api/v1/auth/register",
-                            {"email": person.email, "password": PASSWORD, "name": person.email})
+        answer = self._ask("register", lambda: register(self.mesh, person))
         if answer is None:
             person.may_be_registered = True
         elif answer.status == 201:
             person.id = answer.json["id"]
             person.is_registered = True
             person.names = {person.email}
-        elif answer.status == 409:
-            # Nobody else has this address: only an own attempt can have taken it.
-            assert person.may_be_registered, (person, answer)
-            person.is_registered = True
-            person.names = {person.email}
-        else:
+        else:  # nobody else has this address, and the key tells an own attempt
             raise AssertionError((person, answer))
 
     def _login(self):

@@ -235,30 +235,25 @@ SAGA = [("auth", "register.hashed"), ("users", "users.create.committed"),
         ("auth", "register.activated"), ("auth", "register.done")]
 
 
-def test_a_registration_breaks_off_anywhere(own_mesh):
-    """A process dies at each point in turn: the person signs in, or registers again, at once."""
-    mesh = own_mesh
-    person = lambda email: {"email": email, "password": PASSWORD, "name": "S"}
-    for index, (name, point) in enumerate(SAGA):
-        service, email = getattr(mesh, name), f"saga-{index}@example.com"
-        service.process.stop()
-        service.env["CRASH_AT"] = point
-        service.start()
-        service.wait_ready()
-        answer = mesh.call("POST", "/api/v1/auth/register", person(email))
-        if answer.status == 201:
-            pytest.skip("a release build has no crash points")
-        assert answer.status >= 500, (point, answer)
-        assert service.process.child.wait(harness.PATIENCE_S) == -9, point
-        del service.env["CRASH_AT"]
-        service.start()
-        service.wait_ready()
-        is_there = index >= SAGA.index(("users", "users.activate.committed"))
-        answer = mesh.call("POST", "/api/v1/auth/register", person(email))
-        assert (answer.status, answer.code) == ((409, "email_taken") if is_there else
-                                                (201, None)), (point, answer)
-        assert login(mesh, email).status == 200, point
-    # Nothing half is left, and everybody was told of once.
+def crash(mesh, name, point, *request, **kwargs):
+    """The service dies at the point, at work on the request; then it comes back."""
+    service = getattr(mesh, name)
+    service.process.stop()
+    service.env["CRASH_AT"] = point
+    service.start()
+    service.wait_ready()
+    answer = mesh.call(*request, **kwargs)
+    if answer.status == 201:
+        pytest.skip("a release build has no crash points")
+    assert answer.status >= 500, (point, answer)
+    assert service.process.child.wait(harness.PATIENCE_S) == -9, point
+    del service.env["CRASH_AT"]
+    service.start()
+    service.wait_ready()
+
+
+def await_nothing_half(mesh):
+    """Nothing pending is left, and everybody was told of once."""
     harness.wait_until("users has nothing pending", lambda: number(
         mesh, "users", "SELECT count(*) FROM users WHERE status = 'pending'") == 0)
     harness.wait_until("auth has nothing pending", lambda: number(
@@ -266,3 +261,71 @@ def test_a_registration_breaks_off_anywhere(own_mesh):
     assert number(mesh, "auth", "SELECT count(*) FROM accounts") == len(SAGA) + 1
     harness.wait_until("auth knows all of them", lambda: number(
         mesh, "auth", "SELECT count(*) FROM directory WHERE version = 2") == len(SAGA) + 1)
+
+
+def saga_request(index):
+    return ("POST", "/api/v1/auth/register",
+            {"email": f"saga-{index}@example.com", "password": PASSWORD, "name": "S"})
+
+
+def test_a_registration_breaks_off_anywhere(own_mesh):
+    """A process dies at each point in turn: the person signs in, or registers again, at once."""
+    mesh = own_mesh
+    for index, (name, point) in enumerate(SAGA):
+        crash(mesh, name, point, *saga_request(index))
+        is_there = index >= SAGA.index(("users", "users.activate.committed"))
+        answer = mesh.call(*saga_request(index))
+        assert (answer.status, answer.code) == ((409, "email_taken") if is_there else
+                                                (201, None)), (point, answer)
+        assert login(mesh, f"saga-{index}@example.com").status == 200, point
+    await_nothing_half(mesh)
+
+
+def repeat(mesh, *request, **kwargs):
+    """Until the attempt that died has lost its claim."""
+    answers = []
+
+    def is_answered():
+        answers.append(mesh.call(*request, **kwargs))
+        return answers[-1].status != 409 or answers[-1].code != "idempotency_in_progress"
+    harness.wait_until("the request is answered", is_answered)
+    return answers[-1]
+
+
+def check_repeated(mesh, made, point, *request, **kwargs):
+    """made: [(id,)] of what the attempt that died has left, or []. The id of what is there now."""
+    answer = repeat(mesh, *request, **kwargs)
+    assert answer.status == 201 and not answer.headers["Idempotency-Replayed"], (point, answer)
+    assert not made or made == [(answer.json["id"],)], (point, made, answer)
+    again = mesh.call(*request, **kwargs)
+    assert again.headers["Idempotency-Replayed"] == "true", (point, again)
+    for header in ("Location", "ETag"):
+        assert again.headers[header] == answer.headers[header], (point, header)
+    assert again.body == answer.body, point
+    return answer.json["id"]
+
+
+def test_a_registration_goes_on_anywhere(own_mesh):
+    """The same with a key, which the answer is asked for until it comes: always that of success."""
+    mesh, made = own_mesh, []
+    keys = [{"Idempotency-Key": secrets.token_hex(16)} for _ in SAGA]
+    for index, (name, point) in enumerate(SAGA):
+        crash(mesh, name, point, *saga_request(index), headers=keys[index])
+        made.append(rows(mesh, "users", "SELECT id FROM users WHERE email = "
+                         f"'saga-{index}@example.com'"))
+    assert [len(ids) for ids in made] == [0] + [1] * (len(SAGA) - 1)
+    for index, (_, point) in enumerate(SAGA):
+        id = check_repeated(mesh, made[index], point, *saga_request(index), headers=keys[index])
+        answer = login(mesh, f"saga-{index}@example.com")
+        assert answer.status == 200 and claims(answer.json)["sub"] == id, point
+    await_nothing_half(mesh)
+
+
+def test_an_invitation_goes_on(own_mesh):
+    mesh, email = own_mesh, "guest@example.com"
+    request = ("POST", "/api/v1/users", {"email": email, "name": "Guest"})
+    options = {"token": mesh.admin_token(), "headers": {"Idempotency-Key": secrets.token_hex(16)}}
+    crash(mesh, "users", "users.create.committed", *request, **options)
+    made = rows(mesh, "users", f"SELECT id FROM users WHERE email = '{email}'")
+    assert len(made) == 1
+    check_repeated(mesh, made, "users.create.committed", *request, **options)

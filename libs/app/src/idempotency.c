@@ -5,7 +5,7 @@
 #include <model/model.h>
 #include <slog/slog.h>
 
-/* Claims between two looks for expired rows, and rows that go at each: more than have come. */
+/* New rows between two looks for expired ones, and rows that go at each: more than have come. */
 #define SWEEP_EVERY 16
 #define SWEEP_ROWS  64
 /* A row that is found and gone at once, three times: somebody is at work. */
@@ -61,15 +61,12 @@ static struct err *find(struct sql_conn *conn, struct ctx *ctx, const char *id, 
 }
 
 /* What is in the way of this is told of, and tried again another time. */
-static void sweep(struct app_idempotency *keys, struct sql_conn *conn, struct ctx *ctx)
+static void sweep(atomic_uint *count, struct sql_conn *conn, struct ctx *ctx, const char *statement)
 {
-    if (atomic_fetch_add(&keys->claims, 1) % SWEEP_EVERY != 0)
+    if (atomic_fetch_add(count, 1) % SWEEP_EVERY != 0)
         return;
     struct err *e =
-        sql_exec(conn, ctx,
-                 "DELETE FROM idempotency_keys WHERE id IN (SELECT id FROM"
-                 " idempotency_keys WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
-                 NULL, SQL_I64(clock_now_ms()), SQL_I64(SWEEP_ROWS));
+        sql_exec(conn, ctx, statement, NULL, SQL_I64(clock_now_ms()), SQL_I64(SWEEP_ROWS));
     if (e)
         slog_warn("old idempotency keys could not be removed", SLOG_ERR(e));
     err_free(e);
@@ -85,7 +82,9 @@ static struct err *claim(void *data, struct ctx *ctx, const struct http_key_clai
         bool is_ours = false;
         TRY(insert(conn, ctx, claim, lease_ms, &is_ours));
         if (is_ours) {
-            sweep(keys, conn, ctx);
+            sweep(&keys->claims, conn, ctx,
+                  "DELETE FROM idempotency_keys WHERE id IN (SELECT id FROM idempotency_keys"
+                  " WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)");
             *out_found = (struct http_key_found){.state = HTTP_KEY_CLAIMED};
             return NULL;
         }
@@ -117,21 +116,78 @@ static struct err *keep(void *data, struct ctx *ctx, const struct http_key_claim
                     SQL_I64(clock_now_ms() + HTTP_KEY_KEPT_MS));
 }
 
-static struct err *release(void *data, struct ctx *ctx, const struct http_key_claim *claim)
+/* Should this be the last that happens, the key is free when its lease is over. */
+static struct err *forget_creation(struct sql_conn *conn, struct ctx *ctx,
+                                   const struct http_key_claim *claim)
+{
+    return sql_exec(conn, ctx,
+                    "DELETE FROM creation_ids WHERE key_id = $1 AND fingerprint = $2 AND EXISTS"
+                    " (SELECT 1 FROM idempotency_keys WHERE id = $1 AND owner = $3"
+                    " AND status IS NULL)",
+                    NULL, SQL_TEXT(claim->id), SQL_TEXT(claim->fingerprint),
+                    SQL_TEXT(claim->owner));
+}
+
+static struct err *release(void *data, struct ctx *ctx, const struct http_key_claim *claim,
+                           bool is_refused)
 {
     struct app_idempotency *keys = data;
     _cleanup_(sql_release) struct sql_conn *conn = NULL;
     TRY(sql_acquire(keys->db, ctx, &conn));
+    if (is_refused)
+        TRY(forget_creation(conn, ctx, claim));
     return sql_exec(conn, ctx,
                     "DELETE FROM idempotency_keys"
                     " WHERE id = $1 AND owner = $2 AND status IS NULL",
                     NULL, SQL_TEXT(claim->id), SQL_TEXT(claim->owner));
 }
 
+/* --- what the request makes --- */
+
+struct creation {
+    char creation_id[UUID_TEXT];
+};
+static const struct field creation_fields[] = {FIELD(struct creation, creation_id, UUID)};
+static const struct model creation_model =
+    MODEL(struct creation, creation_fields, "The id of what a request makes");
+
+static struct err *creation_id(void *data, struct ctx *ctx, const struct http_key_claim *claim,
+                               char out_id[static UUID_TEXT])
+{
+    struct app_idempotency *keys = data;
+    struct creation creation = {0};
+    int64_t now_ms = clock_now_ms();
+    uuid_new(creation.creation_id);
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(keys->db, ctx, &conn));
+    TRY(sql_fetch_one(conn, ctx, &creation_model, &creation, NULL,
+                      "INSERT INTO creation_ids (key_id, fingerprint, creation_id, expires_at)"
+                      " VALUES ($1, $2, $3, $4)"
+                      " ON CONFLICT (key_id, fingerprint) DO UPDATE SET"
+                      " creation_id = CASE WHEN creation_ids.expires_at <= $5"
+                      " THEN excluded.creation_id ELSE creation_ids.creation_id END,"
+                      " expires_at = CASE WHEN creation_ids.expires_at <= $5"
+                      " THEN excluded.expires_at ELSE creation_ids.expires_at END"
+                      " RETURNING creation_id",
+                      SQL_TEXT(claim->id), SQL_TEXT(claim->fingerprint),
+                      SQL_TEXT(creation.creation_id), SQL_I64(now_ms + HTTP_KEY_KEPT_MS),
+                      SQL_I64(now_ms)));
+    str_copy(out_id, UUID_TEXT, creation.creation_id);
+    sweep(&keys->creations, conn, ctx,
+          "DELETE FROM creation_ids WHERE (key_id, fingerprint) IN"
+          " (SELECT key_id, fingerprint FROM creation_ids"
+          " WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)");
+    return NULL;
+}
+
 void app_idempotency_init(struct app_idempotency *keys, struct sql_db *db)
 {
     *keys = (struct app_idempotency){
-        .store = {.claim = claim, .keep = keep, .release = release, .data = keys},
+        .store = {.claim = claim,
+                  .keep = keep,
+                  .release = release,
+                  .creation_id = creation_id,
+                  .data = keys},
         .db = db,
     };
 }

@@ -91,6 +91,8 @@ struct http_req {
     bool has_ctx;
     struct ctx ctx; /* made when it is asked for */
     void *body, *query;
+    const struct http_key_claim *key_claim; /* while the handler runs; NULL: no Idempotency-Key */
+    bool has_creation_id;
     const char *raw_body;
     size_t raw_len;
     struct buf in;

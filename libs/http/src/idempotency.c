@@ -176,7 +176,7 @@ static const char *find_header(const struct http_res *res, const char *name)
 
 /* The client gets its answer, whatever becomes of this. The request's own time may be over. */
 static void settle(const struct http_req *req, const struct http_res *res,
-                   const struct http_key_claim *claim, bool is_kept)
+                   const struct http_key_claim *claim, bool is_answered)
 {
     const struct http_idempotency *store = req->server->options.idempotency;
     const struct http_kept_answer answer = {
@@ -186,10 +186,13 @@ static void settle(const struct http_req *req, const struct http_res *res,
         .etag = find_header(res, "ETag"),
         .body = res->content_type ? buf_text(&res->body) : NULL,
     };
+    bool is_refused = is_answered && res->status >= 400;
+    bool is_kept = is_answered && (req->has_identity || !is_refused);
     _cleanup_(ctx_deinit) struct ctx ctx;
     ctx_init(&ctx, NULL, STORE_MS);
-    struct err *e = is_kept ? store->keep(store->data, &ctx, claim, &answer)
-                            : store->release(store->data, &ctx, claim);
+    struct err *e =
+        is_kept ? store->keep(store->data, &ctx, claim, &answer)
+                : store->release(store->data, &ctx, claim, is_refused && req->has_creation_id);
     if (e)
         slog_warn("the answer to an Idempotency-Key could not be stored", SLOG_ERR(e));
     err_free(e);
@@ -199,13 +202,29 @@ static struct err *run_once(struct http_req *req, struct http_res *res, struct h
                             const struct http_key_claim *claim)
 {
     size_t header_count = res->header_count;
+    req->key_claim = claim;
+    req->has_creation_id = false;
     struct err *e = http_next(next, req, res);
+    req->key_claim = NULL;
     if (e && is_final(err_kind(e)->status) && !err_is_retryable(e)) {
         http_reply_error(res, e, header_count);
         err_free(TAKE(e));
     }
     settle(req, res, claim, !e && can_be_kept(res));
     return e;
+}
+
+struct err *http_creation_id(struct http_req *req, char out_id[static UUID_TEXT])
+{
+    if (!req->key_claim) {
+        uuid_new(out_id);
+        return NULL;
+    }
+    const struct http_idempotency *store = req->server->options.idempotency;
+    TRY_WRAP(store->creation_id(store->data, http_ctx(req), req->key_claim, out_id),
+             "find the id of what the request makes");
+    req->has_creation_id = true;
+    return NULL;
 }
 
 static struct err *run_idempotency(struct http_req *req, struct http_res *res,

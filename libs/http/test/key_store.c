@@ -72,15 +72,40 @@ static struct err *keep(void *data, struct ctx *ctx, const struct http_key_claim
     return settle(data, claim, answer);
 }
 
-static struct err *release(void *data, struct ctx *ctx, const struct http_key_claim *claim)
+static struct err *release(void *data, struct ctx *ctx, const struct http_key_claim *claim,
+                           bool is_refused)
 {
+    struct key_store *keys = data;
     TRY(ctx_check(ctx));
-    return settle(data, claim, NULL);
+    TRY(settle(keys, claim, NULL));
+    pthread_mutex_lock(&keys->lock);
+    if (is_refused)
+        row_of(keys, claim->id)->creation_of[0] = '\0';
+    pthread_mutex_unlock(&keys->lock);
+    return NULL;
+}
+
+static struct err *creation_id(void *data, struct ctx *ctx, const struct http_key_claim *claim,
+                               char out_id[static UUID_TEXT])
+{
+    struct key_store *keys = data;
+    TRY(ctx_check(ctx));
+    if (keys->settle_fails)
+        return err_new(&ERR_UPSTREAM_UNAVAILABLE, "the store is away");
+    pthread_mutex_lock(&keys->lock);
+    struct key_row *row = row_of(keys, claim->id);
+    if (strcmp(row->creation_of, claim->fingerprint) != 0) {
+        memcpy(row->creation_of, claim->fingerprint, HTTP_KEY_HASH);
+        uuid_new(row->creation_id);
+    }
+    memcpy(out_id, row->creation_id, UUID_TEXT);
+    pthread_mutex_unlock(&keys->lock);
+    return NULL;
 }
 
 void key_store_init(struct key_store *keys)
 {
-    *keys = (struct key_store){.store = {claim, keep, release, keys, "secret"}};
+    *keys = (struct key_store){.store = {claim, keep, release, creation_id, keys, "secret"}};
     pthread_mutex_init(&keys->lock, NULL);
 }
 

@@ -18,6 +18,7 @@ struct key_store {
     struct key_row {
         struct http_key_claim claim;
         enum http_key_state state; /* HTTP_KEY_CLAIMED: free */
+        char creation_id[UUID_TEXT], creation_of[HTTP_KEY_HASH];
         struct http_kept_answer answer;
         struct arena arena;
     } rows[KEY_STORE_ROWS];

@@ -19,7 +19,9 @@
 struct counting {
     struct key_store keys;
     atomic_int runs;
-    bool is_gated; /* a run waits for the gate */
+    const struct err_kind *fault; /* of make() */
+    char id[UUID_TEXT];           /* that make() was given */
+    bool is_gated;                /* a run waits for the gate */
     sem_t inside, gate;
 };
 
@@ -70,6 +72,18 @@ static struct err *answer(struct http_req *req, struct http_res *res)
                             strcmp(how, "large") == 0 ? sizeof(large) : sizeof(large) - 1);
 }
 
+/* POST /things: what it makes has an id, even if it fails. */
+static struct err *make(struct http_req *req, struct http_res *res)
+{
+    struct counting *counting = http_state(req);
+    atomic_fetch_add(&counting->runs, 1);
+    counting->id[0] = '\0';
+    TRY(http_creation_id(req, counting->id));
+    if (counting->fault)
+        return err_new(counting->fault, "to order");
+    return http_reply_empty(res, 204);
+}
+
 static const struct route routes[] = {
     {POST, "/items", create, .in = &item_model, .out = &item_model, .status = 201, .allow = ANYONE,
      .idempotent = true},
@@ -80,6 +94,8 @@ static const struct route routes[] = {
     {POST, "/own", create, .in = &item_model, .out = &item_model, .status = 201, .allow = SIGNED_IN,
      .idempotent = true},
     {POST, "/answers/{how}", answer, .allow = ANYONE, .idempotent = true},
+    {POST, "/own-answers/{how}", answer, .allow = SIGNED_IN, .idempotent = true},
+    {POST, "/things", make, .in = &item_model, .allow = ANYONE, .idempotent = true},
 };
 static const struct route_table tables[] = {ROUTES(routes), {0}};
 
@@ -307,26 +323,87 @@ static const struct {
     {"nul", 200, false},     {"large", 200, false}, {"largest", 200, true},
 };
 
-static void test_kept(void **state)
+static void check_kept(const char *path, const char *token)
 {
-    (void)state;
     struct counting counting;
     struct http_server *server = start(&counting, 0, 0);
     for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
         _cleanup_(http_answer_deinit) struct http_answer first = {0}, again = {0};
-        char target[32];
-        snprintf(target, sizeof(target), "/answers/%s", answers[i].how);
+        bool is_kept = answers[i].is_kept && (token || answers[i].status < 300);
+        char target[64];
+        snprintf(target, sizeof(target), "%s/%s", path, answers[i].how);
         counting.runs = 0;
-        call(server, POST, target, answers[i].how, NULL, NULL, &first);
+        call(server, POST, target, answers[i].how, token, NULL, &first);
         CHECK_INT(answers[i].how, first.status, answers[i].status);
-        call(server, POST, target, answers[i].how, NULL, NULL, &again);
+        call(server, POST, target, answers[i].how, token, NULL, &again);
         CHECK_INT(answers[i].how, again.status, answers[i].status);
-        CHECK_INT(answers[i].how, counting.runs, answers[i].is_kept ? 1 : 2);
-        CHECK_INT(answers[i].how, is_replayed(&again), answers[i].is_kept);
+        CHECK_INT(answers[i].how, counting.runs, is_kept ? 1 : 2);
+        CHECK_INT(answers[i].how, is_replayed(&again), is_kept);
         CHECK_INT(answers[i].how, again.body_len == first.body_len, true);
-        if (answers[i].is_kept)
+        if (is_kept)
             CHECK_STR(answers[i].how, again.body, first.body);
     }
+    stop(server, &counting);
+}
+
+static void test_kept(void **state)
+{
+    (void)state;
+    check_kept("/own-answers", "Bearer user");
+    check_kept("/answers", NULL); /* of callers without identity, success alone */
+}
+
+/* --- what is made --- */
+
+/* The id stays with key and body as long as nobody knows whether anything was made. */
+static void test_creation_ids(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *key, *body;
+        const struct err_kind *fault;
+        int id, status; /* which id, of those that came, in their order */
+    } rows[] = {
+        {"no key", NULL, ONE, NULL, 0, 204},
+        {"no key again", NULL, ONE, NULL, 1, 204},
+        {"away", "k", ONE, &ERR_UPSTREAM_UNAVAILABLE, 2, 503},
+        {"late", "k", ONE, &ERR_UPSTREAM_TIMEOUT, 2, 504},
+        {"another body", "k", TWO, &ERR_UPSTREAM_TIMEOUT, 3, 504},
+        {"another key", "l", ONE, &ERR_UPSTREAM_TIMEOUT, 4, 504},
+        {"may be tried again", "l", ONE, &CHANGED, 4, 409},
+        {"refused", "l", ONE, &TAKEN, 4, 409},
+        {"after a refusal", "l", ONE, NULL, 5, 204},
+    };
+    struct counting counting;
+    struct http_server *server = start(&counting, 0, 0);
+    char ids[6][UUID_TEXT] = {{0}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _cleanup_(http_answer_deinit) struct http_answer reply = {0};
+        counting.fault = rows[i].fault;
+        call(server, POST, "/things", rows[i].key, NULL, rows[i].body, &reply);
+        CHECK_INT(rows[i].name, reply.status, rows[i].status);
+        CHECK(rows[i].name, uuid_is_valid(counting.id));
+        char *id = ids[rows[i].id];
+        for (size_t k = 0; k < ARRAY_LEN(ids) && id[0] == '\0'; k++)
+            CHECK(rows[i].name, strcmp(ids[k], counting.id) != 0);
+        if (id[0] == '\0')
+            memcpy(id, counting.id, UUID_TEXT);
+        CHECK_STR(rows[i].name, counting.id, id);
+    }
+    stop(server, &counting);
+}
+
+static void test_creation_id_fails(void **state)
+{
+    (void)state;
+    struct counting counting;
+    struct http_server *server = start(&counting, 0, 0);
+    counting.keys.settle_fails = true;
+    _cleanup_(http_answer_deinit) struct http_answer reply = {0};
+    call(server, POST, "/things", "k", NULL, ONE, &reply);
+    assert_int_equal(reply.status, 503);
+    assert_int_equal(counting.runs, 1);
+    assert_string_equal(counting.id, "");
     stop(server, &counting);
 }
 
@@ -497,6 +574,8 @@ int main(void)
         cmocka_unit_test(test_callers),
         cmocka_unit_test(test_hashes),
         cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_creation_ids),
+        cmocka_unit_test(test_creation_id_fails),
         cmocka_unit_test(test_waits),
         cmocka_unit_test(test_waits_in_vain),
         cmocka_unit_test(test_few_wait),

@@ -98,9 +98,16 @@ static const struct model question_model = MODEL(struct question, question_field
 static struct err *create(struct fake_directory *directory, const struct question *in,
                           struct user *out)
 {
-    struct fake_user *user = add_user(directory, in->email, in->name, in->role);
+    struct fake_user *user = in->id[0] ? find_by_id(directory, in->id) : NULL;
+    if (user && !user->is_pending) {
+        *out = user->user;
+        return NULL;
+    }
+    user = add_user(directory, in->email, in->name, in->role);
     if (!user)
         return err_new(&DIRECTORY_EMAIL_TAKEN, "taken");
+    if (in->id[0] && !directory->is_old)
+        str_copy(user->user.id, UUID_TEXT, in->id);
     user->is_pending = true;
     *out = user->user;
     return NULL;
@@ -272,7 +279,7 @@ void fake_directory_clear(struct fake_directory *directory)
     directory->count = 0;
     directory->fault = (struct fault){0};
     directory->fault_id = NULL;
-    directory->is_silent = false;
+    directory->is_silent = directory->is_old = false;
     directory->pause_at = NULL;
     pthread_mutex_unlock(&directory->lock);
 }

@@ -30,6 +30,7 @@ struct fault {
 struct fake_directory {
     struct bus *bus;
     bool is_silent;       /* nothing is told of what changes */
+    bool is_old;          /* of the release before: knows no ids of the caller's */
     pthread_mutex_t lock; /* of what follows */
     struct fake_user users[FAKE_USERS_MAX];
     size_t count;

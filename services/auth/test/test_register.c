@@ -202,6 +202,141 @@ static void test_crash_points(void **state)
     }
 }
 
+/* With a key it is the same registration that goes on, wherever it broke off. */
+static void test_crash_points_with_a_key(void **state)
+{
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < ARRAY_LEN(crashes); i++) {
+        const char *row = crashes[i].name;
+        char email[64], body[256];
+        snprintf(email, sizeof(email), "crash-%zu@example.com", i);
+        snprintf(body, sizeof(body),
+                 "{\"email\":\"%s\",\"password\":\"" PASSWORD "\",\"name\":\"A\"}", email);
+        fake_directory_order(&directory, crashes[i].fault);
+        fake_directory_pause(&directory, crashes[i].parked_at, park_accounts, &fixture->database);
+        _cleanup_(reply_deinit) struct reply first =
+            CALL(fixture->auth.server, POST, REGISTER, .body = body, .idempotency_key = email);
+        CHECK_INT(row, first.status, crashes[i].first);
+        fake_directory_order(&directory, (struct fault){0});
+        if (crashes[i].parked_at)
+            test_database_run(&fixture->database, "ALTER TABLE parked RENAME TO accounts");
+        _cleanup_(reply_deinit) struct reply second =
+            CALL(fixture->auth.server, POST, REGISTER, .body = body, .idempotency_key = email);
+        CHECK_INT(row, second.status, 201);
+        _cleanup_(reply_deinit) struct reply third =
+            CALL(fixture->auth.server, POST, REGISTER, .body = body, .idempotency_key = email);
+        CHECK_INT(row, third.status, 201);
+        CHECK_STR(row, third.answer.body, second.answer.body);
+        CHECK_STR(row, reply_header(&third, "Location"), reply_header(&second, "Location"));
+        CHECK(row, reply_header(&third, "Idempotency-Replayed"));
+        CHECK_INT(row, fake_directory_count(&directory, email), 1);
+        CHECK_INT(row,
+                  test_database_number(&fixture->database, "SELECT count(*) FROM accounts"
+                                                           " WHERE status = 'active'"),
+                  i + 1);
+        _cleanup_(reply_deinit) struct reply login = log_in(&fixture->auth, email, PASSWORD);
+        CHECK_INT(row, login.status, 200);
+    }
+    assert_int_equal(test_database_number(&fixture->database, "SELECT count(*) FROM accounts"),
+                     ARRAY_LEN(crashes));
+}
+
+static struct reply register_ann(struct fixture *fixture, const char *key)
+{
+    return CALL(fixture->auth.server, POST, REGISTER, .body = ANN, .idempotency_key = key);
+}
+
+/* As if the process had died before it kept the answer, and the lease were over. */
+static void lose_answers(struct fixture *fixture)
+{
+    test_database_run(&fixture->database,
+                      "UPDATE idempotency_keys SET expires_at = 1, status = NULL, body = NULL");
+}
+
+/* The repetition tells what has become of the user, and brings nothing back. */
+static void test_retried_after_changes(void **state)
+{
+    struct fixture *fixture = *state;
+    _cleanup_(reply_deinit) struct reply bob =
+        CALL(fixture->auth.server, POST, REGISTER,
+             .body = "{\"email\":\"bob@example.com\",\"password\":\"a newer password\","
+                     "\"name\":\"B\"}");
+    check_reply("bob", &bob, 201, "");
+    _cleanup_(reply_deinit) struct reply first = register_ann(fixture, "k");
+    check_reply("first", &first, 201, "");
+    lose_answers(fixture);
+    fake_directory_change(&directory, reply_text(&first, "id"), "moved@example.com", ROLE_ADMIN,
+                          STATUS_ACTIVE);
+    test_database_run(&fixture->database,
+                      "UPDATE accounts SET password_hash = (SELECT password_hash FROM accounts"
+                      " WHERE email_key = 'bob@example.com')");
+    _cleanup_(reply_deinit) struct reply again = register_ann(fixture, "k");
+    check_reply("again", &again, 201, "");
+    assert_string_equal(reply_text(&again, "id"), reply_text(&first, "id"));
+    assert_string_equal(reply_text(&again, "email"), "moved@example.com");
+    assert_string_equal(reply_text(&again, "role"), "admin");
+    _cleanup_(reply_deinit) struct reply old =
+        log_in(&fixture->auth, "moved@example.com", PASSWORD);
+    check_reply("the old password", &old, 401, "invalid_credentials");
+    _cleanup_(reply_deinit) struct reply new =
+        log_in(&fixture->auth, "moved@example.com", "a newer password");
+    check_reply("the new one", &new, 200, "");
+    lose_answers(fixture);
+    fake_directory_order(&directory, (struct fault){"create", &DIRECTORY_NO_USER, 1, false});
+    _cleanup_(reply_deinit) struct reply deleted = register_ann(fixture, "k");
+    check_reply("deleted", &deleted, 409, "email_taken");
+}
+
+/* Who has the key and the address, and not the password, learns nothing and is in nobody's way. */
+static void test_retried_by_a_stranger(void **state)
+{
+    struct fixture *fixture = *state;
+    _cleanup_(reply_deinit) struct reply first = register_ann(fixture, "k");
+    check_reply("first", &first, 201, "");
+    lose_answers(fixture);
+    _cleanup_(reply_deinit) struct reply guessed =
+        CALL(fixture->auth.server, POST, REGISTER, .idempotency_key = "k",
+             .body = "{\"email\":\"Ann@example.com\",\"password\":\"guess guess guess\","
+                     "\"name\":\"Ann\"}");
+    check_reply("guessed", &guessed, 409, "email_taken");
+    assert_null(strstr(guessed.answer.body, reply_text(&first, "id")));
+    _cleanup_(reply_deinit) struct reply again = register_ann(fixture, "k");
+    check_reply("again", &again, 201, "");
+    assert_string_equal(again.answer.body, first.answer.body);
+    _cleanup_(reply_deinit) struct reply stranger =
+        log_in(&fixture->auth, "ann@example.com", "guess guess guess");
+    check_reply("stranger", &stranger, 401, "invalid_credentials");
+    _cleanup_(reply_deinit) struct reply ann = log_in(&fixture->auth, "ann@example.com", PASSWORD);
+    check_reply("Ann", &ann, 200, "");
+}
+
+/* Refusals of callers without identity leave nothing behind. */
+static void test_refusals_leave_no_rows(void **state)
+{
+    struct fixture *fixture = *state;
+    register_person(&fixture->auth, "ann@example.com");
+    _cleanup_(reply_deinit) struct reply taken = register_ann(fixture, "k");
+    check_reply("taken", &taken, 409, "email_taken");
+    assert_int_equal(
+        test_database_number(&fixture->database, "SELECT count(*) FROM idempotency_keys"), 0);
+    assert_int_equal(test_database_number(&fixture->database, "SELECT count(*) FROM creation_ids"),
+                     0);
+}
+
+/* A directory of the release before chooses ids itself: registration goes on as it did. */
+static void test_with_an_old_directory(void **state)
+{
+    struct fixture *fixture = *state;
+    directory.is_old = true;
+    _cleanup_(reply_deinit) struct reply first = register_ann(fixture, "k");
+    check_reply("first", &first, 201, "");
+    _cleanup_(reply_deinit) struct reply ann = log_in(&fixture->auth, "ann@example.com", PASSWORD);
+    check_reply("Ann", &ann, 200, "");
+    lose_answers(fixture);
+    _cleanup_(reply_deinit) struct reply again = register_ann(fixture, "k");
+    check_reply("again", &again, 409, "email_taken");
+}
+
 /* --- races --- */
 
 static void register_eve(void *data)
@@ -495,6 +630,11 @@ int main(void)
         TEST(test_retried_after_failure),
         TEST(test_taken),
         TEST(test_crash_points),
+        TEST(test_crash_points_with_a_key),
+        TEST(test_retried_after_changes),
+        TEST(test_retried_by_a_stranger),
+        TEST(test_refusals_leave_no_rows),
+        TEST(test_with_an_old_directory),
         TEST(test_overtaken),
         TEST(test_exactly_one_wins),
         TEST(test_pending_accounts_are_settled),

@@ -112,10 +112,10 @@ static void test_store(void **state)
         assert_string_equal(found.fingerprint, "f");
         /* Only who has it may settle it. */
         expect_ok(store->keep(store->data, NULL, &second, &answers[0]));
-        expect_ok(store->release(store->data, NULL, &second));
+        expect_ok(store->release(store->data, NULL, &second, false));
         assert_int_equal(try_claim(fixture, &second, &arena).state, HTTP_KEY_AT_WORK);
         expect_ok(store->keep(store->data, NULL, &first, &answers[i]));
-        expect_ok(store->release(store->data, NULL, &first));
+        expect_ok(store->release(store->data, NULL, &first, false));
         found = try_claim(fixture, &second, &arena);
         assert_int_equal(found.state, HTTP_KEY_ANSWERED);
         assert_string_equal(found.fingerprint, "f");
@@ -146,7 +146,7 @@ static void test_lease_ends(void **state)
     test_database_run(&fixture->database, "UPDATE idempotency_keys SET expires_at = 1");
     assert_int_equal(try_claim(fixture, &next, &arena).state, HTTP_KEY_CLAIMED);
     expect_ok(store->keep(store->data, NULL, &dead, &answers[0]));
-    expect_ok(store->release(store->data, NULL, &dead));
+    expect_ok(store->release(store->data, NULL, &dead, false));
     struct http_key_found found = try_claim(fixture, &dead, &arena);
     assert_int_equal(found.state, HTTP_KEY_AT_WORK);
     assert_string_equal(found.fingerprint, "g");
@@ -176,6 +176,133 @@ static void test_sweeps(void **state)
         try_claim(fixture, &claim, &arena);
     }
     assert_int_equal(count_rows(fixture, "idempotency_keys"), 49);
+}
+
+/* --- what is made --- */
+
+static void ask_id(struct fixture *fixture, const struct http_key_claim *claim,
+                   char out_id[static UUID_TEXT])
+{
+    const struct http_idempotency *store = &fixture->keys.store;
+    out_id[0] = '\0';
+    expect_ok(store->creation_id(store->data, NULL, claim, out_id));
+    assert_true(uuid_is_valid(out_id));
+}
+
+static void test_creation_ids(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct http_idempotency *store = &fixture->keys.store;
+    _cleanup_(arena_deinit) struct arena arena = ARENA_INIT(1 << 20);
+    const struct http_key_claim first = make_claim("id", "f"), second = make_claim("id", "f"),
+                                body = make_claim("id", "g"), key = make_claim("other", "f");
+    char id[UUID_TEXT], again[UUID_TEXT], other[UUID_TEXT];
+    try_claim(fixture, &first, &arena);
+    ask_id(fixture, &first, id);
+    ask_id(fixture, &body, other);
+    assert_string_not_equal(other, id);
+    ask_id(fixture, &key, other);
+    assert_string_not_equal(other, id);
+    /* It outlives the row of the key, and the word of who has lost that. */
+    expect_ok(store->release(store->data, NULL, &first, false));
+    try_claim(fixture, &second, &arena);
+    expect_ok(store->release(store->data, NULL, &first, true));
+    ask_id(fixture, &second, again);
+    assert_string_equal(again, id);
+    /* A refusal ends it, and so does its time. */
+    expect_ok(store->release(store->data, NULL, &second, true));
+    ask_id(fixture, &second, again);
+    assert_string_not_equal(again, id);
+    test_database_run(&fixture->database, "UPDATE creation_ids SET expires_at = 1");
+    ask_id(fixture, &second, id);
+    assert_string_not_equal(again, id);
+    int64_t left_ms =
+        test_database_number(&fixture->database, "SELECT max(expires_at) FROM creation_ids") -
+        clock_now_ms();
+    assert_in_range(left_ms, HTTP_KEY_KEPT_MS - 60000, HTTP_KEY_KEPT_MS);
+    for (int i = 0; i < 16; i++) /* and what has expired goes */
+        ask_id(fixture, &second, again);
+    assert_string_equal(again, id);
+    assert_int_equal(count_rows(fixture, "creation_ids"), 1);
+}
+
+/* As if the process had died at this moment: the answer is lost, and the lease is over. */
+static void lose_answers(struct fixture *fixture)
+{
+    test_database_run(&fixture->database,
+                      "UPDATE idempotency_keys SET expires_at = 1, status = NULL, body = NULL");
+}
+
+static void test_retry_after_a_crash(void **state)
+{
+    struct fixture *fixture = *state;
+    _cleanup_(reply_deinit) struct reply first = invite(fixture, "k", EVE);
+    check_reply("first", &first, 201, "");
+    lose_answers(fixture);
+    _cleanup_(reply_deinit) struct reply again = invite(fixture, "k", EVE);
+    check_reply("again", &again, 201, "");
+    assert_string_equal(again.answer.body, first.answer.body);
+    assert_string_equal(reply_header(&again, "Location"), reply_header(&first, "Location"));
+    assert_string_equal(reply_header(&again, "ETag"), reply_header(&first, "ETag"));
+    assert_false(is_replayed(&again));
+    _cleanup_(reply_deinit) struct reply third = invite(fixture, "k", EVE);
+    check_reply("third", &third, 201, "");
+    assert_true(is_replayed(&third));
+    assert_int_equal(count_rows(fixture, "users WHERE name = 'Eve'"), 1);
+    assert_int_equal(count_rows(fixture, "outbox WHERE body LIKE '%eve@example.com%'"), 1);
+}
+
+/* The present state is told, wherever the user has moved to. */
+static void test_retry_after_a_change(void **state)
+{
+    struct fixture *fixture = *state;
+    _cleanup_(reply_deinit) struct reply first = invite(fixture, "k", EVE);
+    lose_answers(fixture);
+    _cleanup_(reply_deinit) struct reply change =
+        CALL(fixture->server, PATCH, user_path(reply_text(&first, "id")),
+             .token = fixture->admin_token, .body = "{\"email\":\"moved@example.com\"}");
+    check_reply("change", &change, 200, "");
+    _cleanup_(reply_deinit) struct reply again = invite(fixture, "k", EVE);
+    check_reply("again", &again, 201, "");
+    assert_string_equal(again.answer.body, change.answer.body);
+    assert_string_equal(reply_header(&again, "ETag"), "\"v2\"");
+    /* Her address is free, for another request. */
+    _cleanup_(reply_deinit) struct reply other = invite(fixture, "l", EVE);
+    check_reply("other", &other, 201, "");
+    assert_string_not_equal(reply_text(&other, "id"), reply_text(&first, "id"));
+}
+
+/* An id never comes back. */
+static void test_retry_after_a_deletion(void **state)
+{
+    struct fixture *fixture = *state;
+    _cleanup_(reply_deinit) struct reply first = invite(fixture, "k", EVE);
+    lose_answers(fixture);
+    _cleanup_(reply_deinit) struct reply gone =
+        CALL(fixture->server, DELETE, user_path(reply_text(&first, "id")),
+             .token = fixture->admin_token);
+    check_reply("delete", &gone, 204, "");
+    _cleanup_(reply_deinit) struct reply again = invite(fixture, "k", EVE);
+    check_reply("again", &again, 404, "user_not_found");
+    assert_int_equal(count_rows(fixture, "users WHERE name = 'Eve'"), 0);
+    int64_t forgotten = -1;
+    expect_ok(store_forget_deleted(fixture->database.db, NULL, &forgotten));
+    assert_int_equal(forgotten, 0);
+    test_database_run(&fixture->database,
+                      "UPDATE deleted_users SET deleted_at = deleted_at - 90000001");
+    expect_ok(store_forget_deleted(fixture->database.db, NULL, &forgotten));
+    assert_int_equal(forgotten, 1);
+}
+
+/* Nobody says the id of a user but users' own tables and other services. */
+static void test_no_id_from_outside(void **state)
+{
+    struct fixture *fixture = *state;
+    _cleanup_(reply_deinit) struct reply reply =
+        invite(fixture, "k",
+               "{\"email\":\"eve@example.com\",\"name\":\"Eve\","
+               "\"id\":\"0190b5a0-0000-7000-8000-000000000000\"}");
+    check_reply("id", &reply, 422, "invalid_request");
 }
 
 /* --- at once --- */
@@ -212,8 +339,17 @@ static void test_race(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_invites_once), TEST(test_releases), TEST(test_store),
-        TEST(test_lease_ends),   TEST(test_sweeps),   TEST(test_race),
+        TEST(test_invites_once),
+        TEST(test_releases),
+        TEST(test_store),
+        TEST(test_lease_ends),
+        TEST(test_sweeps),
+        TEST(test_race),
+        TEST(test_creation_ids),
+        TEST(test_retry_after_a_crash),
+        TEST(test_retry_after_a_change),
+        TEST(test_retry_after_a_deletion),
+        TEST(test_no_id_from_outside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

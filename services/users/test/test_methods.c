@@ -67,6 +67,44 @@ static void test_create_and_activate(void **state)
     assert_string_equal(found.id, user.id);
 }
 
+/* Steps of a registration that are taken again, in any state, by who says the same id. */
+static void test_create_is_repeated(void **state)
+{
+    struct fixture *fixture = *state;
+    struct new_user again = {.role = ROLE_USER, .email = "new@example.com", .name = "New"};
+    struct new_user other = again;
+    uuid_new(again.id);
+    uuid_new(other.id);
+    struct user user = {0};
+    for (int i = 0; i < 2; i++) {
+        expect_ok(call_method(fixture, "users.v1.create", &again, &user));
+        assert_string_equal(user.id, again.id);
+        assert_int_equal(user.status, STATUS_PENDING);
+    }
+    /* Another one gives way, and may come back as long as nobody has finished. */
+    expect_ok(call_method(fixture, "users.v1.create", &other, &user));
+    expect_error(by_id(fixture, "users.v1.activate", again.id, &user), &USER_NOT_FOUND);
+    expect_ok(call_method(fixture, "users.v1.create", &again, &user));
+    expect_ok(by_id(fixture, "users.v1.activate", again.id, &user));
+    expect_ok(call_method(fixture, "users.v1.create", &again, &user));
+    assert_string_equal(user.id, again.id);
+    assert_int_equal(user.status, STATUS_ACTIVE);
+    assert_int_equal(user.version, 2);
+    expect_error(call_method(fixture, "users.v1.create", &other, &user), &EMAIL_TAKEN);
+    /* The id of one address is not taken for another one while it is pending. */
+    str_copy(other.email, sizeof(other.email), "other@example.com");
+    expect_ok(call_method(fixture, "users.v1.create", &other, &user));
+    str_copy(other.email, sizeof(other.email), "third@example.com");
+    expect_error(call_method(fixture, "users.v1.create", &other, &user), &EMAIL_TAKEN);
+    /* Nor after a deletion. */
+    test_database_run(&fixture->database, "DELETE FROM users WHERE email = 'new@example.com'");
+    char statement[160];
+    snprintf(statement, sizeof(statement), "INSERT INTO deleted_users VALUES ('%s', 1)", again.id);
+    test_database_run(&fixture->database, statement);
+    expect_error(call_method(fixture, "users.v1.create", &again, &user), &USER_NOT_FOUND);
+    expect_error(by_email(fixture, again.email, &user), &USER_NOT_FOUND);
+}
+
 static void test_errors(void **state)
 {
     struct fixture *fixture = *state;
@@ -316,6 +354,7 @@ static void test_start_and_stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_create_is_repeated),
         TEST(test_create_and_activate),
         TEST(test_errors),
         TEST(test_activate_does_not_lift_a_suspension),

@@ -22,9 +22,21 @@
  *     );
  *     CREATE INDEX idempotency_keys_by_expiry ON idempotency_keys (expires_at);
  *
- * Until the status is there the request is at work, and expires_at is the end of its lease. Rows
- * that have expired count as absent and are removed a few at a time, as new ones come. Leases are
- * told by the clocks of the replicas: those may differ by a second or two.
+ * Until the status is there the request is at work, and expires_at is the end of its lease. Leases
+ * are told by the clocks of the replicas: those may differ by a second or two.
+ *
+ * A service that calls http_creation_id() has this one, too:
+ *
+ *     CREATE TABLE creation_ids (
+ *         key_id      TEXT   NOT NULL, -- idempotency_keys.id, which may be gone
+ *         fingerprint TEXT   NOT NULL,
+ *         creation_id TEXT   NOT NULL,
+ *         expires_at  BIGINT NOT NULL,
+ *         PRIMARY KEY (key_id, fingerprint)
+ *     );
+ *     CREATE INDEX creation_ids_by_expiry ON creation_ids (expires_at);
+ *
+ * Rows of both that have expired count as absent and are removed a few at a time, as new ones come.
  */
 #ifndef APP_IDEMPOTENCY_H
 #define APP_IDEMPOTENCY_H
@@ -38,7 +50,7 @@
 struct app_idempotency {
     struct http_idempotency store; /* its secret is zero; whoever has one sets it */
     struct sql_db *db;
-    atomic_uint claims;
+    atomic_uint claims, creations;
 };
 
 /* Borrows the database; nothing to free. */

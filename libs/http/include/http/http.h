@@ -67,6 +67,9 @@ const char *http_client_address(const struct http_req *req);
 /* Ends at the request's deadline and when the server stops and does not wait any longer. Pass it to
  * whatever waits. Never NULL. */
 struct ctx *http_ctx(struct http_req *req);
+/* For what the request makes: a new UUIDv7, which a repetition with the same Idempotency-Key gets
+ * again (<http/idempotency.h>). With a key it blocks, on the database, and may fail. */
+struct err *http_creation_id(struct http_req *req, char out_id[static UUID_TEXT]) MUST_CHECK;
 /* For what lives as long as the request; 32 MiB at most. */
 struct arena *http_arena(struct http_req *req);
 /* What http_server_options.state was. */

@@ -15,14 +15,29 @@
  *     idempotency_in_progress with Retry-After when that does not come before its deadline (or when
  *     a quarter of the server's threads wait already).
  *
- * Keys are the caller's own: the subject of the access token; on routes for ANYONE all callers
- * share theirs, so there only who knows both key and body gets the answer.
- *
- * What is final is kept: 2xx, and 4xx but 401, 403, 408, 425, 429 and kinds that are retryable. So
- * is not an answer that is streamed, has more than HTTP_KEY_BODY_MAX bytes or is not text: after
+ * What is final is kept: 2xx, and 4xx but 401, 403, 408, 425, 429 and kinds that are retryable; of
+ * callers without identity 2xx alone, so that what they leave is bounded by what they make. So is
+ * not an answer that is streamed, has more than HTTP_KEY_BODY_MAX bytes or is not text: after
  * those, and after every other failure, the key is free again. It is kept before it is sent; when
  * that fails, or the process dies, the key is free as soon as its lease is over, a few seconds
  * after the first request's deadline.
+ *
+ * Then the handler runs anew, though the thing may have been made. A handler that makes one asks for
+ * its id, and so finds out:
+ *
+ *     char id[UUID_TEXT];
+ *     TRY(http_creation_id(req, id));                  // just before it is made
+ *     insert under this id, or find what is there under it already
+ *     return http_reply(res, 201, ...);                // in both cases
+ *
+ * The id is a new UUIDv7. It stays with the request, the same caller, key and body, for
+ * HTTP_KEY_KEPT_MS, through 5xx and the death of processes, until the request is refused for good
+ * (a 4xx that is final as above says that nothing was made with it).
+ *
+ * Keys are the caller's own: the subject of the access token. On routes for ANYONE all callers
+ * share theirs, which gives nothing to who guesses one: answer and id go only to who sends the very
+ * same body too, with the password in it where it makes an account; any other body has an id of
+ * its own. Nobody can choose an id, nor tell it from key and body: it is random.
  *
  * The answer of a route with .idempotent must not have secrets in it: it is stored as it is.
  */
@@ -75,7 +90,12 @@ struct http_idempotency {
     /* For HTTP_KEY_KEPT_MS from now on. No effect when the claim is not alive any more. */
     struct err *(*keep)(void *data, struct ctx *ctx, const struct http_key_claim *claim,
                         const struct http_kept_answer *answer);
-    struct err *(*release)(void *data, struct ctx *ctx, const struct http_key_claim *claim);
+    /* is_refused: nothing was made with the creation id. No effect when the claim is not alive. */
+    struct err *(*release)(void *data, struct ctx *ctx, const struct http_key_claim *claim,
+                           bool is_refused);
+    /* The same one for the same id and fingerprint, for HTTP_KEY_KEPT_MS from the first time on. */
+    struct err *(*creation_id)(void *data, struct ctx *ctx, const struct http_key_claim *claim,
+                               char out_id[static UUID_TEXT]);
     void *data;
     /* Goes into every hash, so that who sees the stored ones cannot try passwords against them. */
     unsigned char secret[32];
