@@ -518,7 +518,7 @@ static void test_a_failure_holds_up_nobody(void **state)
         break_off(fixture, "good-2@example.com", lost);
         make_due(fixture);
         set_pending(fixture, BAD, "check_at", 1);
-        set_pending(fixture, BAD, "created_at", clock_now_ms() - 600000);
+        set_pending(fixture, BAD, "created_at", clock_now_ms() - 300000);
         fake_directory_order_for(&directory, bad, (struct fault){"get", rows[i].kind, 99, false});
         expect_error(settle_due(service, NULL), rows[i].kind);
         if (rows[i].rounds > 1) {
