@@ -32,17 +32,20 @@ def test_nats_away_and_back(own_mesh):
     mesh = own_mesh
     user = mesh.register()
     mesh.nats.process.kill()
-    harness.wait_until("users is unready", lambda: harness.call(
-        mesh.users.admin, "GET", "/readyz").status == 503)
-    assert harness.call(mesh.users.admin, "GET", "/livez").status == 200
+    for service in (mesh.users, mesh.auth):
+        harness.wait_until("the loss is told", lambda s=service: "bus" in harness.call(
+            s.admin, "GET", "/readyz").json["reasons"])
+        # What needs no bus goes on.
+        for path in ("/livez", "/readyz"):
+            assert harness.call(service.admin, "GET", path).status == 200
     refused = mesh.call("POST", "/api/v1/auth/register", {
         "email": "away@example.com", "password": "correct horse battery", "name": "A"})
     assert (refused.status, refused.code) == (503, "upstream_unavailable")
     mesh.login(user["email"])  # login works while users cannot be asked
     mesh.nats.start()
     for service in (mesh.users, mesh.auth):
-        harness.wait_until(f"{service.name} is ready again", lambda s=service: harness.call(
-            s.admin, "GET", "/readyz").status == 200)
+        harness.wait_until(f"{service.name} has it again", lambda s=service: harness.call(
+            s.admin, "GET", "/readyz").json["reasons"] == {})
     mesh.register(email="away@example.com")
 
 

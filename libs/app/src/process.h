@@ -37,6 +37,7 @@ struct process {
     bool is_started;                    /* start() has made what stop() frees */
     _Atomic enum phase phase;
     pthread_mutex_t lock;  /* of what follows */
+    atomic_bool was_ready; /* said so at least once */
     char waiting_for[512]; /* why it is still starting; "" when nothing is in the way */
 };
 

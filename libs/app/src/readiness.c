@@ -13,17 +13,17 @@ void app_set_waiting_for(struct process *process, const struct err *e)
     pthread_mutex_unlock(&process->lock);
 }
 
-/* Takes e; NULL writes nothing. */
-static void write_reason(struct json_writer *w, const char *what, struct err *e, bool *out_ready)
+/* Takes e; NULL writes nothing. True when there was nothing to write. */
+static bool write_reason(struct json_writer *w, const char *what, struct err *e)
 {
     if (!e)
-        return;
+        return true;
     char text[ERR_LINE];
     err_format(e, text, sizeof(text));
     err_free(e);
     json_write_name(w, what);
     json_write_string(w, text);
-    *out_ready = false;
+    return false;
 }
 
 static struct err *check_process(struct process *process)
@@ -57,28 +57,33 @@ static struct err *check_database(struct process *process)
     return NULL;
 }
 
-static void write_reasons(struct process *process, struct json_writer *w, bool *out_ready)
+/* False: not ready. */
+static bool write_reasons(struct process *process, struct json_writer *w)
 {
     struct app_runtime *runtime = &process->runtime;
-    write_reason(w, "process", check_process(process), out_ready);
+    bool is_ready = write_reason(w, "process", check_process(process));
     if (runtime->db)
-        write_reason(w, "database", check_database(process), out_ready);
+        is_ready &= write_reason(w, "database", check_database(process));
+    /* All replicas lose it together: if they were not ready, what needs no bus would fail, too. */
     if (runtime->bus)
-        write_reason(w, "bus", bus_check(runtime->bus), out_ready);
+        is_ready &=
+            write_reason(w, "bus", bus_check(runtime->bus)) || atomic_load(&process->was_ready);
     if (runtime->verifier)
-        write_reason(w, "keys", app_verifier_ready(runtime->verifier), out_ready);
+        is_ready &= write_reason(w, "keys", app_verifier_ready(runtime->verifier));
     if (process->app->ready && atomic_load(&process->phase) == PHASE_SERVING)
-        write_reason(w, "service", process->app->ready(runtime), out_ready);
+        is_ready &= write_reason(w, "service", process->app->ready(runtime));
+    return is_ready;
 }
 
 void app_write_readiness(struct process *process, struct buf *out, bool *out_ready)
 {
-    bool is_ready = true;
     _cleanup_(buf_deinit) struct buf reasons = BUF_INIT(out->max);
     struct json_writer inner = JSON_WRITER(&reasons);
     json_begin_object(&inner);
-    write_reasons(process, &inner, &is_ready);
+    bool is_ready = write_reasons(process, &inner);
     json_end_object(&inner);
+    if (is_ready)
+        atomic_store(&process->was_ready, true);
     struct json_writer w = JSON_WRITER(out);
     json_begin_object(&w);
     json_write_name(&w, "ready");
