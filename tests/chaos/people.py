@@ -7,12 +7,16 @@ change may be there or not, and the person remembers both.
 import random
 import secrets
 import threading
+import time
 
 import harness
 
 PASSWORD = "correct horse battery"
 STEPS = ["login"] * 2 + ["rename"] * 4 + ["leave"]
 CALL_S = 15
+LEASE_S = 14  # how long a key may belong to a process that has died
+ASIDE_MAX = 3
+PAUSE_S = 0.05  # after no answer: those that come back need the processor, too
 
 
 class Person:
@@ -23,6 +27,7 @@ class Person:
         self.key = secrets.token_hex(16)  # of the one registration, however often it is sent
         self.is_registered = False  # acknowledged
         self.may_be_registered = False
+        self.again_at = 0  # when to send an unclear registration again
         self.is_gone = False  # acknowledged
         self.may_be_gone = False
         self.names = set()  # those that the user may have now
@@ -67,6 +72,7 @@ class Client:
         self.name = name
         self.random = random.Random(seed)
         self.people = []
+        self.aside = []  # whose registrations are to be sent again
         self.number = 0
         self.person = None
         self.token = None
@@ -85,6 +91,7 @@ class Client:
         self.person.history.append((what, answer and answer.status))
         if answer is None or answer.status >= 500:
             self.crowd.count(f"{what} unclear")
+            time.sleep(PAUSE_S)
             return None
         self.crowd.count(f"{what} {'acknowledged' if answer.status < 300 else 'refused'}")
         return answer
@@ -98,16 +105,23 @@ class Client:
         else:
             getattr(self, f"_{self.random.choice(STEPS)}")()
 
+    def _choose(self):
+        """One whose time has come, else somebody new; where too many wait, one of them all the same."""
+        is_due = self.aside and self.aside[0].again_at < time.monotonic()
+        if is_due or len(self.aside) == ASIDE_MAX:
+            return self.aside.pop(0)
+        self.people.append(Person(f"{self.name}-{self.number}@example.com"))
+        self.number += 1
+        return self.people[-1]
+
     def _register(self):
-        if not self.person or self.person.is_registered or self.person.is_gone:
-            self.person = Person(f"{self.name}-{self.number}@example.com")
-            self.people.append(self.person)
-            self.number += 1
-            self.token = None
-        person = self.person
+        person = self.person = self._choose()
+        self.token = None
         answer = self._ask("register", lambda: register(self.mesh, person))
         if answer is None:
             person.may_be_registered = True
+            person.again_at = time.monotonic() + LEASE_S
+            self.aside.append(person)
         elif answer.status == 201:
             person.id = answer.json["id"]
             person.is_registered = True
