@@ -1,7 +1,7 @@
 // The checkers are checked: each row is something broken, and what must be said of it.
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { canonical, chart, objects, scratch, template } from './helm.mjs';
+import { canonical, chart, masked, objects, scratch, template } from './helm.mjs';
 import { comments, reference } from './docs.mjs';
 import { disagreements, effect, leaves } from './keys.mjs';
 import { yaml } from './modules.mjs';
@@ -84,7 +84,7 @@ async function spoiledCharts(schema, text) {
     await check('a key without effect is found', async () => {
         const from = spoil('no-effect', 'templates/_service.tpl', 'replicas: {{ .values.replicaCount }}', 'replicas: 2');
         const leaf = leaves(schema, values).find(({ path }) => path.join('.') === 'users.replicaCount');
-        const render = async (_, change) => canonical(await template([change], { from }));
+        const render = async (_, change) => masked(await template([change], { from }));
         const found = await effect(leaf, [{ values: {}, rendered: await render(null, {}) }], render);
         return found ? [] : 'it was not found';
     });

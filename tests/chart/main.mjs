@@ -7,7 +7,7 @@ import { built, settingsMistakes } from './binaries.mjs';
 import { checkTheCheckers } from './broken.mjs';
 import { reference } from './docs.mjs';
 import { flows } from './flows.mjs';
-import { canonical, chart, each, here, madeUp, objects, root, scratch, template } from './helm.mjs';
+import { canonical, chart, each, here, madeUp, masked, objects, root, scratch, template } from './helm.mjs';
 import { disagreements, effect, leaves } from './keys.mjs';
 import { yaml } from './modules.mjs';
 import { images, podTemplates, renderTwice, rules } from './renders.mjs';
@@ -215,9 +215,9 @@ async function checkRefused() {
 async function checkEffects() {
     const contexts = await each(['all', 'external', 'autoscaling', 'default'], async (name) => {
         const file = join(folder, `${name}.yaml`);
-        return { file, values: yaml.parse(read(file)), rendered: canonical(await template([file])) };
+        return { file, values: yaml.parse(read(file)), rendered: masked(await template([file])) };
     });
-    const render = async ({ file }, change) => canonical(await template([file, change]));
+    const render = async ({ file }, change) => masked(await template([file, change]));
     const all = leaves(schema, values);
     const seen = await each(all, (leaf) => effect(leaf, contexts, render));
     all.forEach(({ path }, index) => report(`effect: ${path.join('.')}`, seen[index] ?? []));

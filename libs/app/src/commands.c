@@ -28,12 +28,19 @@ int app_print(const struct process *process, const struct buf *text)
 
 /* --- migrate --- */
 
+/* Signals are watched: the first process of a container has no default action, and would wait on. */
 int app_migrate(struct process *process)
 {
-    struct err *e = app_open_database(process);
+    pthread_t watcher;
+    struct err *e = app_watch_signals(&process->ctx, &watcher);
+    bool is_watched = !e;
+    if (!e)
+        e = app_open_database(process);
     if (!e)
         e = app_prepare_database(process);
     sql_close(TAKE(process->runtime.db));
+    if (is_watched)
+        app_unwatch_signals(watcher);
     return e ? app_fail(process, e) : 0;
 }
 

@@ -397,6 +397,21 @@ static void test_stopped_while_the_database_is_away(void **state)
     assert_null(strstr(child.text, "cannot start"));
 }
 
+/* As an initContainer, where it is the first process, of which the kernel keeps unhandled signals. */
+static void test_migrate_stopped_while_the_database_is_away(void **state)
+{
+    (void)state;
+    struct app app = plain;
+    app.needs = APP_DATABASE;
+    app.migrations = &two;
+    struct child child;
+    child_start(&child, &app, ARGS("migrate"), ENV(database));
+    child_await(&child, "waiting for the database");
+    child_signal(&child, SIGTERM);
+    assert_int_equal(child_end(&child), 1);
+    assert_non_null(strstr(child.text, "\"msg\":\"stopping\""));
+}
+
 static void test_wrong_database_ends_the_process(void **state)
 {
     (void)state;
@@ -551,6 +566,7 @@ int main(void)
         CASE(test_second_signal_ends_at_once),
         CASE(test_database_comes_late),
         CASE(test_stopped_while_the_database_is_away),
+        CASE(test_migrate_stopped_while_the_database_is_away),
         CASE(test_wrong_database_ends_the_process),
         CASE(test_bus_goes_and_comes),
         CASE(test_own_condition_of_readiness),
