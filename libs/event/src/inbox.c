@@ -14,6 +14,7 @@
 #define CHECK_MS       1000
 #define PRUNE_EVERY_MS 60000
 #define PRUNE_MS       5000
+#define WAIT_PAUSE_MS  20
 
 struct inbox {
     struct inbox_consumer consumer;
@@ -274,6 +275,22 @@ struct err *inbox_check(struct inbox *inbox)
                        inbox->options.stream);
     atomic_store(&inbox->is_known, true);
     return NULL;
+}
+
+struct err *inbox_wait(const struct inbox_options *options, struct ctx *ctx)
+{
+    struct inbox_consumer consumer;
+    struct bus_stream_info stream;
+    struct place place;
+    TRY(inbox_consumer_init(&consumer, options));
+    TRY(bus_fetch_stream_info(options->bus, ctx, options->stream, &stream));
+    for (;;) {
+        TRY(inbox_read_place(&consumer, ctx, &place));
+        if (str_equal(place.stream_created, stream.created) &&
+            place.last_sequence >= stream.last_sequence)
+            return NULL;
+        TRY(ctx_sleep(ctx, WAIT_PAUSE_MS));
+    }
 }
 
 void inbox_stop(struct inbox *inbox)

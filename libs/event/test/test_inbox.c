@@ -75,6 +75,26 @@ static void test_an_event_that_is_published_again(void **state)
     await_rows("SELECT count(*) FROM inbox", 2);
 }
 
+/* It is over when all that was there at its beginning took effect, and not before. */
+static void test_waiting_for_what_is_there(void **state)
+{
+    (void)state;
+    const struct inbox_options options = INBOX_OPTIONS();
+    change_times(5);
+    _cleanup_(ctx_deinit) struct ctx soon, late;
+    ctx_init(&soon, NULL, 50);
+    expect_error(inbox_wait(&options, &soon), &ERR_UPSTREAM_TIMEOUT); /* nobody handles them */
+    ctx_init(&late, NULL, PATIENCE_MS);
+    struct inbox *inbox = start_inbox(&options);
+    expect_ok(inbox_wait(&options, &late));
+    assert_int_equal(test_database_number(&database, "SELECT count(*) FROM effects"), 5);
+    change_times(20);
+    expect_ok(inbox_wait(&options, &late));
+    assert_int_equal(test_database_number(&database, "SELECT count(*) FROM effects"), 25);
+    inbox_stop(inbox);
+    expect_ok(inbox_wait(&options, &late)); /* nothing has come since */
+}
+
 /* The acknowledgements are lost with the consumer: everything comes again. */
 static void test_the_server_forgets_the_consumer(void **state)
 {
@@ -452,6 +472,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_each_event_has_its_effect_once),
         CASE(test_an_event_that_is_published_again),
+        CASE(test_waiting_for_what_is_there),
         CASE(test_the_server_forgets_the_consumer),
         CASE(test_events_of_no_interest),
         CASE(test_ids_are_kept_for_a_time),

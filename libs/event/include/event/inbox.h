@@ -83,6 +83,10 @@ struct err *inbox_start(const struct inbox_options *options, struct inbox **out_
  * was there); else ERR_UPSTREAM_UNAVAILABLE, or why the database cannot be asked, which takes 1 s at
  * most. For readiness, if a service wants it. */
 struct err *inbox_check(struct inbox *inbox) MUST_CHECK;
+/* Waits until every event that the stream has now took effect, is a dead letter, or is known by a
+ * snapshot, whichever inbox of the service does that, in this process or another. Asks the table;
+ * ERR_UPSTREAM_TIMEOUT when the ctx ends. */
+struct err *inbox_wait(const struct inbox_options *options, struct ctx *ctx) MUST_CHECK;
 /* Cancels what runs, and waits for it. Before bus_close(). NULL is fine. */
 void inbox_stop(struct inbox *inbox);
 DEFINE_CLEANUP(struct inbox *, inbox_stop);
