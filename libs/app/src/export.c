@@ -1,3 +1,4 @@
+#include <app/progress.h>
 #include <app/transfer.h>
 
 #include <errno.h>
@@ -9,7 +10,7 @@
 
 #include <base/str.h>
 
-#include "progress.h"
+#include "transfer_lines.h"
 
 #define PAGE_MAX  ((size_t)64 * 1024 * 1024)
 #define PATH_TEXT 4096
@@ -93,7 +94,7 @@ struct exporting {
     const struct app_transfer *transfer;
     struct sql_conn *conn;
     struct target target;
-    struct progress progress;
+    struct app_progress progress;
     int64_t count;
 };
 

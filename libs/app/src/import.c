@@ -1,3 +1,4 @@
+#include <app/progress.h>
 #include <app/transfer.h>
 
 #include <errno.h>
@@ -9,7 +10,7 @@
 
 #include <base/str.h>
 
-#include "progress.h"
+#include "transfer_lines.h"
 
 #define BATCH_MAX ((size_t)64 * 1024 * 1024)
 /* Conflicts that are told one by one; the others are counted. */
@@ -88,7 +89,7 @@ struct importing {
     const struct app_transfer *transfer;
     struct app_runtime *runtime;
     struct source *source;
-    struct progress progress;
+    struct app_progress progress;
     /* Of the batch: items, and the line that the first one was on. */
     struct arena arena;
     char *items;

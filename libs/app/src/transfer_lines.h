@@ -1,0 +1,18 @@
+/* The lines of an export that are no items. */
+#ifndef APP_TRANSFER_LINES_H
+#define APP_TRANSFER_LINES_H
+
+#include <model/model.h>
+
+#define TRANSFER_FORMAT_MAX 64
+struct transfer_header {
+    char format[TRANSFER_FORMAT_MAX];
+    int64_t version;
+};
+struct transfer_end {
+    bool end;
+    int64_t count;
+};
+extern const struct model app_transfer_header_model, app_transfer_end_model;
+
+#endif
