@@ -95,7 +95,7 @@ static struct err *put(struct sql_conn *conn, struct ctx *ctx, void *data)
     str_copy(account.email, sizeof(account.email), user->email);
     str_copy(account.password_hash, sizeof(account.password_hash), putting->password_hash);
     TRY(store_put_account(conn, ctx, &account));
-    TRY(projection_learn(putting->service, conn, ctx, user));
+    TRY(projection_learn(putting->service, conn, ctx, user, NULL));
     return sql_exec(conn, ctx,
                     "DELETE FROM accounts WHERE user_id = $1 AND EXISTS (SELECT 1 FROM directory"
                     " WHERE user_id = $1 AND status = 'deleted')",

@@ -8,6 +8,8 @@
 
 struct err *consume_users(struct service *service, struct metrics *metrics,
                           struct inbox **out_inbox) MUST_CHECK;
+/* Until every event that the stream has now took effect, in this process or another. */
+struct err *consume_wait(struct service *service, struct ctx *ctx) MUST_CHECK;
 /* The subcommand: handles events again that could not be handled. */
 struct err *replay_events(struct app_runtime *runtime, const char *const *args);
 

@@ -46,7 +46,8 @@ struct err *do_chores(struct ctx *ctx, void *service) MUST_CHECK;
  * that have waited longest. One that fails is put off, and returned is its error. */
 struct err *settle_due(const struct service *service, struct ctx *ctx) MUST_CHECK;
 
-/* transfer.c: the subcommands */
+/* resync.c, transfer.c: subcommands */
+struct err *resync(struct app_runtime *runtime, const char *const *args);
 struct err *export_accounts(struct app_runtime *runtime, const char *const *args);
 struct err *import_accounts(struct app_runtime *runtime, const char *const *args);
 

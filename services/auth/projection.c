@@ -17,10 +17,13 @@ static const char *const known_statuses[] = {"active", "suspended", "deleted", N
 #define KNOWN_NOT     (-1)
 
 struct known {
-    int status;
+    char email[EMAIL_TEXT];
+    int role, status;
     int64_t version, updated_at_ms;
 };
 static const struct field known_fields[] = {
+    FIELD(struct known, email, EMAIL),
+    FIELD(struct known, role, ENUM, .values = user_roles),
     FIELD(struct known, status, ENUM, .values = known_statuses),
     FIELD(struct known, version, INT),
     FIELD(struct known, updated_at_ms, TIME, .json = "updated_at"),
@@ -35,14 +38,16 @@ static struct err *find_known(struct sql_conn *conn, struct ctx *ctx, const char
                               struct known *out_known)
 {
     struct known known = {0};
-    struct err *e = sql_fetch_one(
-        conn, ctx, &known_model, &known, NULL,
-        "SELECT status, version, updated_at FROM directory WHERE user_id = $1", SQL_TEXT(user_id));
+    struct err *e = sql_fetch_one(conn, ctx, &known_model, &known, NULL,
+                                  "SELECT email, role, status, version, updated_at FROM directory"
+                                  " WHERE user_id = $1",
+                                  SQL_TEXT(user_id));
     bool is_absent = err_is(e, &SQL_NO_ROWS);
     if (e && !is_absent)
         return e;
     err_free(e);
-    *out_known = is_absent ? (struct known){KNOWN_NOT, -1, -1} : known;
+    *out_known =
+        is_absent ? (struct known){.status = KNOWN_NOT, .version = -1, .updated_at_ms = -1} : known;
     return NULL;
 }
 
@@ -53,6 +58,15 @@ static bool is_news(const struct known *known, const struct user *user)
         return false;
     return user->version > 0 ? user->version > known->version
                              : user->updated_at_ms > known->updated_at_ms;
+}
+
+static enum projection_effect effect_of(const struct known *known, const struct user *user)
+{
+    if (known->status == KNOWN_NOT)
+        return PROJECTION_ADDED;
+    bool is_same = str_equal(known->email, user->email) && known->role == user->role &&
+                   known->status == user->status;
+    return is_same ? PROJECTION_SAME : PROJECTION_CHANGED;
 }
 
 static struct err *write_known(struct sql_conn *conn, struct ctx *ctx, const struct user *user,
@@ -77,11 +91,14 @@ static struct err *write_known(struct sql_conn *conn, struct ctx *ctx, const str
 /* --- what follows --- */
 
 struct err *projection_learn(const struct service *service, struct sql_conn *conn, struct ctx *ctx,
-                             const struct user *user)
+                             const struct user *user, enum projection_effect *out_effect)
 {
     struct known known;
     TRY(find_known(conn, ctx, user->id, &known));
-    if (!is_news(&known, user))
+    bool is_new = is_news(&known, user);
+    if (out_effect)
+        *out_effect = is_new ? effect_of(&known, user) : PROJECTION_SAME;
+    if (!is_new)
         return NULL;
     TRY(write_known(conn, ctx, user, user->status));
     TRY(sql_exec(conn, ctx,
@@ -116,7 +133,7 @@ struct telling {
 static struct err *learn(struct sql_conn *conn, struct ctx *ctx, void *data)
 {
     const struct telling *telling = data;
-    return projection_learn(telling->service, conn, ctx, telling->user);
+    return projection_learn(telling->service, conn, ctx, telling->user, NULL);
 }
 
 static struct err *look(struct sql_db *db, struct ctx *ctx, const struct user *user,
@@ -144,17 +161,19 @@ struct forgetting {
     const struct service *service;
     const char *user_id;
     int64_t learned_before_ms;
+    bool is_forgotten;
 };
 
 /* No word says that they were deleted, so the credentials stay for a while: the directory may have
  * lost its data, and get it back. */
 static struct err *forget(struct sql_conn *conn, struct ctx *ctx, void *data)
 {
-    const struct forgetting *forgetting = data;
+    struct forgetting *forgetting = data;
     int64_t affected = 0;
     TRY(sql_exec(conn, ctx, "DELETE FROM directory WHERE user_id = $1 AND learned_at < $2",
                  &affected, SQL_TEXT(forgetting->user_id), SQL_I64(forgetting->learned_before_ms)));
-    if (affected == 0)
+    forgetting->is_forgotten = affected > 0;
+    if (!forgetting->is_forgotten)
         return NULL;
     TRY(sql_exec(conn, ctx,
                  "UPDATE accounts SET status = 'pending', check_at = $2 WHERE user_id = $1", NULL,
@@ -163,10 +182,12 @@ static struct err *forget(struct sql_conn *conn, struct ctx *ctx, void *data)
 }
 
 struct err *projection_forget(const struct service *service, struct ctx *ctx, const char *user_id,
-                              int64_t learned_before_ms)
+                              int64_t learned_before_ms, bool *out_is_forgotten)
 {
-    struct forgetting forgetting = {service, user_id, learned_before_ms};
-    return sql_transact(service->db, ctx, forget, &forgetting);
+    struct forgetting forgetting = {service, user_id, learned_before_ms, false};
+    TRY(sql_transact(service->db, ctx, forget, &forgetting));
+    *out_is_forgotten = forgetting.is_forgotten;
+    return NULL;
 }
 
 struct err *projection_touch(struct sql_conn *conn, struct ctx *ctx, const char *user_id,
@@ -177,18 +198,70 @@ struct err *projection_touch(struct sql_conn *conn, struct ctx *ctx, const char 
 }
 
 struct err *projection_find_older(struct sql_db *db, struct ctx *ctx, int64_t learned_before_ms,
-                                  char out_user_id[static UUID_TEXT], bool *out_found)
+                                  char user_id[static UUID_TEXT], bool *out_found)
 {
     struct user user = {0};
-    bool found = false;
-    TRY(store_find(db, ctx, &user_id_model, &user, &found,
-                   "SELECT user_id AS id FROM directory WHERE learned_at < $1"
-                   " AND status <> 'deleted' LIMIT 1",
-                   SQL_I64(learned_before_ms)));
-    str_copy(out_user_id, UUID_TEXT, user.id);
-    *out_found = found;
+    _cleanup_(sql_release) struct sql_conn *conn = NULL;
+    TRY(sql_acquire(db, ctx, &conn));
+    struct err *e = sql_fetch_one(conn, ctx, &user_id_model, &user, NULL,
+                                  "SELECT user_id AS id FROM directory WHERE user_id > $1"
+                                  " AND learned_at < $2 AND status <> 'deleted'"
+                                  " ORDER BY user_id LIMIT 1",
+                                  SQL_TEXT(user_id), SQL_I64(learned_before_ms));
+    *out_found = !e;
+    if (err_is(e, &SQL_NO_ROWS)) {
+        err_free(e);
+        return NULL;
+    }
+    TRY(e);
+    str_copy(user_id, UUID_TEXT, user.id);
     return NULL;
 }
+
+/* --- a directory that went back --- */
+
+struct unlearning {
+    const char *after;
+    char last[UUID_TEXT];
+    size_t count;
+};
+
+static struct err *unlearn(struct sql_conn *conn, struct ctx *ctx, void *data)
+{
+    struct unlearning *unlearning = data;
+    const char *after = unlearning->after;
+    _cleanup_(arena_deinit) struct arena arena = ARENA_INIT((size_t)4 << 20);
+    void *items = NULL;
+    TRY(sql_fetch_all(conn, ctx, &user_id_model, PROJECTION_UNLEARN_MAX, &arena, &items,
+                      &unlearning->count,
+                      "SELECT user_id AS id FROM directory WHERE user_id > $1"
+                      " ORDER BY user_id LIMIT " TO_TEXT(PROJECTION_UNLEARN_MAX),
+                      SQL_TEXT(after)));
+    if (unlearning->count == 0)
+        return NULL;
+    const struct user *users = items;
+    str_copy(unlearning->last, UUID_TEXT, users[unlearning->count - 1].id);
+    TRY(sql_exec(conn, ctx,
+                 "DELETE FROM directory WHERE user_id > $1 AND user_id <= $2"
+                 " AND status = 'deleted'",
+                 NULL, SQL_TEXT(after), SQL_TEXT(unlearning->last)));
+    return sql_exec(conn, ctx,
+                    "UPDATE directory SET version = 0 WHERE user_id > $1 AND user_id <= $2", NULL,
+                    SQL_TEXT(after), SQL_TEXT(unlearning->last));
+}
+
+struct err *projection_unlearn(struct sql_db *db, struct ctx *ctx, char user_id[static UUID_TEXT],
+                               size_t *out_count)
+{
+    struct unlearning unlearning = {.after = user_id};
+    TRY(sql_transact(db, ctx, unlearn, &unlearning));
+    if (unlearning.count > 0)
+        str_copy(user_id, UUID_TEXT, unlearning.last);
+    *out_count = unlearning.count;
+    return NULL;
+}
+
+/* --- users who were deleted long ago --- */
 
 struct err *projection_prune(struct sql_db *db, struct ctx *ctx, bool *out_is_done)
 {

@@ -37,6 +37,9 @@ static const struct app_command commands[] = {
      import_accounts},
     {"replay", "[--list] [ID]", "handle events again that failed (or list them): all, or one",
      APP_DATABASE | APP_BUS, replay_events},
+    {"resync", NULL,
+     "go by what users has now, whatever was known: after its database was restored",
+     APP_DATABASE | APP_BUS, resync},
 };
 
 static const struct bus_event_type events[] = {

@@ -53,7 +53,7 @@ static struct err *insert(struct sql_conn *conn, struct ctx *ctx, const struct a
     TRY(sql_exec(conn, ctx, "DELETE FROM directory WHERE user_id = $1 AND status = 'deleted'", NULL,
                  SQL_TEXT(account->user_id)));
     TRY(store_put_account(conn, ctx, account));
-    return projection_learn(NULL, conn, ctx, &user);
+    return projection_learn(NULL, conn, ctx, &user, NULL);
 }
 
 /* The credentials are compared; what is known of the user changes by itself. */

@@ -150,6 +150,17 @@ static struct err *take_fault(struct fake_directory *directory, const char *meth
     return err_new(fault->kind, "to order");
 }
 
+typedef void pause_fn(void *data);
+
+/* What to run before the answer; NULL: nothing. */
+static pause_fn *take_pause(struct fake_directory *directory, const char *method)
+{
+    if (!directory->pause_at || !str_ends_with(method, directory->pause_at))
+        return NULL;
+    directory->pause_at = NULL;
+    return directory->pause;
+}
+
 static struct err *answer(struct bus_call *call,
                           struct err *(*run)(struct fake_directory *directory,
                                              const struct question *in, struct user *out))
@@ -163,11 +174,7 @@ static struct err *answer(struct bus_call *call,
         e = run(directory, in, &out);
     if (!e)
         e = take_fault(directory, call->subject, true, in->id);
-    void (*pause)(void *data) = NULL;
-    if (directory->pause_at && str_ends_with(call->subject, directory->pause_at)) {
-        pause = directory->pause;
-        directory->pause_at = NULL;
-    }
+    pause_fn *pause = take_pause(directory, call->subject);
     pthread_mutex_unlock(&directory->lock);
     if (pause)
         pause(directory->pause_data);
@@ -232,7 +239,10 @@ static struct err *answer_list(struct bus_call *call)
         users[out->count++] = user->user;
     out->items = users;
     out->next_cursor = user ? users[PAGE - 1].id : NULL;
+    pause_fn *pause = take_pause(directory, call->subject);
     pthread_mutex_unlock(&directory->lock);
+    if (pause)
+        pause(directory->pause_data);
     return e;
 }
 

@@ -87,7 +87,7 @@ static void test_an_event_finishes_a_registration(void **state)
 static struct err *learn_in(struct sql_conn *conn, struct ctx *ctx, void *data)
 {
     void **both = data;
-    return projection_learn(both[0], conn, ctx, both[1]);
+    return projection_learn(both[0], conn, ctx, both[1], NULL);
 }
 
 static void learn(struct fixture *fixture, struct user user, int64_t version, const char *email)
@@ -234,15 +234,16 @@ static void test_the_clock_is_set_back_in_a_snapshot(void **state)
     struct fixture *fixture = *state;
     struct user ann = register_ann(fixture);
     int64_t began_ms = clock_now_ms() + 3600000;
-    char user_id[UUID_TEXT];
+    char user_id[UUID_TEXT] = "", again[UUID_TEXT] = "";
     bool found = false;
     expect_ok(projection_find_older(fixture->database.db, NULL, began_ms, user_id, &found));
     assert_true(found);
+    assert_string_equal(user_id, ann.id);
     _cleanup_(sql_release) struct sql_conn *conn = NULL;
     expect_ok(sql_acquire(fixture->database.db, NULL, &conn));
     expect_ok(projection_touch(conn, NULL, ann.id, began_ms));
     sql_release(TAKE(conn));
-    expect_ok(projection_find_older(fixture->database.db, NULL, began_ms, user_id, &found));
+    expect_ok(projection_find_older(fixture->database.db, NULL, began_ms, again, &found));
     assert_false(found);
 }
 
@@ -264,9 +265,13 @@ static void test_nobody_is_forgotten_too_early(void **state)
 {
     struct fixture *fixture = *state;
     struct user ann = register_ann(fixture);
-    expect_ok(projection_forget(service_of(fixture), NULL, ann.id, 1));
+    bool is_forgotten = true;
+    expect_ok(projection_forget(service_of(fixture), NULL, ann.id, 1, &is_forgotten));
+    assert_false(is_forgotten);
     assert_int_equal(number_of(fixture, "directory"), 1);
-    expect_ok(projection_forget(service_of(fixture), NULL, ann.id, clock_now_ms() + 1));
+    expect_ok(
+        projection_forget(service_of(fixture), NULL, ann.id, clock_now_ms() + 1, &is_forgotten));
+    assert_true(is_forgotten);
     assert_int_equal(number_of(fixture, "directory"), 0);
     check_login(fixture, "the directory knows better", ANN, 200);
 }
