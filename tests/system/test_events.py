@@ -1,5 +1,6 @@
 """What auth knows of users: by events, by a snapshot where events are missing, and with users away."""
 import json
+import re
 import secrets
 import shutil
 import socket
@@ -224,9 +225,22 @@ def test_an_event_that_nobody_can_handle(own_mesh):
     harness.wait_until("auth hears", lambda: known(mesh, user)[1] == "admin")
     status, output = mesh.auth.run("replay", "--list")
     assert status == 0 and event_id in output and "malformed_event" in output, output
+    assert re.match(r"20\d\d-\d\d-\d\dT\S+Z seq:1 ", output.splitlines()[-1]), output
     status, output = mesh.auth.run("replay", event_id)
     assert status == 1 and "1 events failed again" in output, output
     assert mesh.auth.run("replay", "--all")[0] == 2
+    # Nothing makes it better: it is removed on purpose, and so is one that has no id at all.
+    publish(mesh, "users.v1.events.updated", "not-an-event", "{")
+    harness.wait_until("it is set aside", lambda:
+                       " seq:2 - users.v1.events.updated " in mesh.auth.run("replay", "--list")[1])
+    assert mesh.auth.run("replay", "--discard")[0] == 1
+    for discarded in (event_id, "seq:2"):
+        status, output = mesh.auth.run("replay", "--discard", discarded)
+        assert status == 0 and "dead letter discarded" in output, output
+        status, output = mesh.auth.run("replay", "--discard", discarded)
+        assert status == 1 and "there is no dead letter" in output, output
+    assert "seq:" not in mesh.auth.run("replay", "--list")[1]
+    assert "[--list] [--discard] [ID]" in mesh.auth.run("help")[1]
 
 
 SAGA = [("auth", "register.hashed"), ("users", "users.create.committed"),

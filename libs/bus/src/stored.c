@@ -3,7 +3,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
+#include <base/clock.h>
 #include <base/str.h>
 
 #define REQUEST_MAX    128
@@ -22,7 +24,12 @@ static struct err *read_stored(natsMsg *message, struct bus_stored *out_stored)
     if (!subject || !number || !parse_i64(number, 1, INT64_MAX, &sequence))
         return err_new(&BUS_FAILED, "a stored message without subject or sequence: %s",
                        status ? status : "no status");
+    const char *time = bus_message_header(message, "Nats-Time-Stamp");
+    int64_t time_ms = 0;
+    if (time)
+        clock_parse(time, strlen(time), &time_ms);
     *out_stored = (struct bus_stored){.sequence = (uint64_t)sequence,
+                                      .time_ms = time_ms,
                                       .subject = subject,
                                       .bytes = natsMsg_GetData(message),
                                       .len = (size_t)natsMsg_GetDataLength(message),

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <slog/slog.h>
+
 #define STREAM       "DEAD"
 #define PREFIX       "dead."
 #define SUBJECT_TEXT 256
@@ -59,7 +61,7 @@ struct replay {
     struct inbox_consumer consumer;
     struct ctx *ctx;
     const char *id; /* NULL: all */
-    bool is_list_only;
+    enum inbox_replay what;
     void (*on_letter)(const struct inbox_letter *letter, const struct err *e, void *data);
     void *data;
     size_t found;
@@ -85,6 +87,24 @@ static const char *find_type(const struct inbox_consumer *consumer, const struct
     return is_ours ? stored->subject + strlen(prefix) : NULL;
 }
 
+static struct err *discard_letter(const struct replay *replay, const struct inbox_letter *letter)
+{
+    const struct inbox_consumer *consumer = &replay->consumer;
+    TRY(bus_delete_stored(consumer->options->bus, replay->ctx, STREAM, letter->sequence));
+    slog_info("dead letter discarded", SLOG_STR("consumer", consumer->name),
+              SLOG_STR("event_id", letter->id), SLOG_STR("event_type", letter->type),
+              SLOG_I64("sequence", (int64_t)letter->sequence), SLOG_STR("reason", letter->error));
+    return NULL;
+}
+
+static bool is_wanted(const struct replay *replay, const struct inbox_letter *letter)
+{
+    char place[32];
+    snprintf(place, sizeof(place), "seq:%" PRIu64, letter->sequence);
+    return !replay->id || str_equal(replay->id, place) ||
+           (*letter->id && str_equal(replay->id, letter->id));
+}
+
 static void take_letter(struct replay *replay, const struct bus_stored *stored)
 {
     const char *type = find_type(&replay->consumer, stored);
@@ -92,19 +112,26 @@ static void take_letter(struct replay *replay, const struct bus_stored *stored)
         return;
     _cleanup_(event_deinit) struct event event = {0};
     struct err *e = event_read(stored->bytes, stored->len, type, &event);
-    const char *id = e ? "" : event.id;
-    struct inbox_letter letter = {.id = id,
+    struct inbox_letter letter = {.sequence = stored->sequence,
+                                  .time_ms = stored->time_ms,
+                                  .id = e ? "" : event.id,
                                   .type = type,
                                   .error = bus_stored_header(stored, "Plankton-Error"),
                                   .detail = bus_stored_header(stored, "Plankton-Error-Detail")};
     parse_i64(bus_stored_header(stored, "Plankton-Deliveries"), 0, INT64_MAX, &letter.deliveries);
-    if (!replay->id || str_equal(replay->id, id)) {
-        replay->found++;
-        if (!e && !replay->is_list_only)
-            e = handle_letter(replay, &event, stored);
-        if (replay->on_letter)
-            replay->on_letter(&letter, replay->is_list_only ? NULL : e, replay->data);
+    if (!is_wanted(replay, &letter)) {
+        err_free(e);
+        return;
     }
+    replay->found++;
+    if (replay->what != INBOX_HANDLE)
+        err_free(TAKE(e));
+    if (replay->what == INBOX_DISCARD)
+        e = discard_letter(replay, &letter);
+    else if (replay->what == INBOX_HANDLE && !e)
+        e = handle_letter(replay, &event, stored);
+    if (replay->on_letter)
+        replay->on_letter(&letter, e, replay->data);
     err_free(e);
 }
 
@@ -126,18 +153,20 @@ static struct err *take_letters(struct replay *replay)
 }
 
 struct err *inbox_replay(const struct inbox_options *options, struct ctx *ctx, const char *id,
-                         bool is_list_only,
+                         enum inbox_replay what,
                          void (*on_letter)(const struct inbox_letter *letter, const struct err *e,
                                            void *data),
                          void *data)
 {
     struct replay replay = {
-        .ctx = ctx, .id = id, .is_list_only = is_list_only, .on_letter = on_letter, .data = data};
+        .ctx = ctx, .id = id, .what = what, .on_letter = on_letter, .data = data};
+    if (what == INBOX_DISCARD && !id)
+        return err_new(&ERR_INTERNAL, "all dead letters at once are not discarded");
     TRY(inbox_consumer_init(&replay.consumer, options));
     TRY(bus_wait(options->bus, ctx));
     TRY(bus_ensure_stream(options->bus, ctx, &inbox_dead_stream));
     TRY(take_letters(&replay));
     if (id && replay.found == 0)
-        return err_new(&ERR_NOT_FOUND, "there is no dead letter with the event id %s", id);
+        return err_new(&ERR_NOT_FOUND, "there is no dead letter with the id %s", id);
     return NULL;
 }

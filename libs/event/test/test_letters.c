@@ -74,11 +74,11 @@ static void on_letter(const struct inbox_letter *letter, const struct err *e, vo
     str_copy(letters->detail, sizeof(letters->detail), letter->detail);
 }
 
-static struct letters replay(struct fate *fate, const char *id, bool is_list_only)
+static struct letters replay(struct fate *fate, const char *id, enum inbox_replay what)
 {
     struct letters letters = {0};
     const struct inbox_options options = options_of(fate);
-    expect_ok(inbox_replay(&options, NULL, id, is_list_only, on_letter, &letters));
+    expect_ok(inbox_replay(&options, NULL, id, what, on_letter, &letters));
     return letters;
 }
 
@@ -94,7 +94,7 @@ static void test_what_cannot_be_handled_is_set_aside(void **state)
     inbox_stop(inbox);
     await_rows("SELECT count(*) FROM effects", 1);
     assert_int_equal(fate.times, 1000 - 3);
-    struct letters letters = replay(&fate, NULL, true);
+    struct letters letters = replay(&fate, NULL, INBOX_LIST);
     assert_int_equal(letters.count, 1);
     assert_string_equal(letters.type, THING_CHANGED);
     assert_string_equal(letters.error, "refused");
@@ -117,7 +117,7 @@ static void test_what_may_be_handled_later_is_not_set_aside(void **state)
     change(outbox, B);
     await_rows("SELECT count(*) FROM effects", 2);
     inbox_stop(inbox);
-    assert_int_equal(replay(&fate, NULL, true).count, 0);
+    assert_int_equal(replay(&fate, NULL, INBOX_LIST).count, 0);
 }
 
 /* Of the failures only those that are its own count, however many outages are between. */
@@ -134,7 +134,7 @@ static void test_an_outage_is_not_the_events_fault(void **state)
         change(outbox, A);
         await_place(1);
         inbox_stop(inbox);
-        CHECK_INT(rows[i].deliveries, replay(&fate, NULL, true).count, rows[i].letters);
+        CHECK_INT(rows[i].deliveries, replay(&fate, NULL, INBOX_LIST).count, rows[i].letters);
         tear_down_letters(state);
         set_up_letters(state);
     }
@@ -169,17 +169,17 @@ static void test_malformed_events_are_set_aside_at_once(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         expect_ok(bus_publish(bus, NULL, THING_CHANGED, NULL, rows[i].body, strlen(rows[i].body)));
         await_place((int64_t)i + 1);
-        struct letters letters = replay(&fate, NULL, true);
+        struct letters letters = replay(&fate, NULL, INBOX_LIST);
         CHECK_INT(rows[i].name, letters.count, i + 1);
         CHECK_STR(rows[i].name, letters.error, "malformed_event");
         CHECK_STR(rows[i].name, letters.type, THING_CHANGED);
         CHECK_INT(rows[i].name, letters.last.deliveries, 1);
     }
     inbox_stop(inbox);
-    struct letters letters = replay(&fate, NULL, false); /* they are as bad as they were */
+    struct letters letters = replay(&fate, NULL, INBOX_HANDLE); /* they are as bad as they were */
     assert_int_equal(letters.count, ARRAY_LEN(rows));
     assert_int_equal(letters.handled, 0);
-    assert_int_equal(replay(&fate, NULL, true).count, ARRAY_LEN(rows));
+    assert_int_equal(replay(&fate, NULL, INBOX_LIST).count, ARRAY_LEN(rows));
 }
 
 static void test_replay(void **state)
@@ -192,20 +192,60 @@ static void test_replay(void **state)
         change(outbox, A);
     await_place(3);
     inbox_stop(inbox);
-    struct letters letters = replay(&fate, NULL, false);
+    struct letters letters = replay(&fate, NULL, INBOX_HANDLE);
     assert_int_equal(letters.count, 3); /* still refused, still there */
     assert_int_equal(letters.handled, 0);
     fate.kind = NULL;
-    expect_error(inbox_replay(&options, NULL, "no such id", false, NULL, NULL), &ERR_NOT_FOUND);
-    struct letters one = replay(&fate, letters.id, false);
+    expect_error(inbox_replay(&options, NULL, "no such id", INBOX_HANDLE, NULL, NULL),
+                 &ERR_NOT_FOUND);
+    struct letters one = replay(&fate, letters.id, INBOX_HANDLE);
     assert_int_equal(one.count, 1);
     assert_int_equal(one.handled, 1);
     await_rows("SELECT count(*) FROM effects WHERE version = 3", 1);
-    letters = replay(&fate, NULL, false);
+    letters = replay(&fate, NULL, INBOX_HANDLE);
     assert_int_equal(letters.handled, 2);
-    assert_int_equal(replay(&fate, NULL, true).count, 0);
+    assert_int_equal(replay(&fate, NULL, INBOX_LIST).count, 0);
     await_rows("SELECT count(*) FROM effects", 3);
     await_place(3);
+}
+
+/* On purpose, one at a time: what can be read by its id, what cannot by its place. */
+static void test_discard(void **state)
+{
+    (void)state;
+    struct fate fate = {.kind = &REFUSED, .times = 1000};
+    const struct inbox_options options = options_of(&fate);
+    struct inbox *inbox = start_inbox(&options);
+    int64_t begun_ms = clock_now_ms();
+    change(outbox, A);
+    await_place(1);
+    for (int i = 2; i <= 3; i++) {
+        expect_ok(bus_publish(bus, NULL, THING_CHANGED, NULL, "{", 1));
+        await_place(i);
+    }
+    inbox_stop(inbox);
+    struct letters letters = replay(&fate, NULL, INBOX_LIST);
+    assert_int_equal(letters.count, 3);
+    assert_int_equal(letters.last.sequence, 3);
+    assert_in_range(letters.last.time_ms, begun_ms - 1, clock_now_ms() + 1);
+    assert_string_equal(letters.id, "");
+    expect_error(inbox_replay(&options, NULL, NULL, INBOX_DISCARD, NULL, NULL), &ERR_INTERNAL);
+    static const char *const none[] = {"", "seq:", "seq:4", "seq:02", "2"};
+    for (size_t i = 0; i < ARRAY_LEN(none); i++)
+        expect_error(inbox_replay(&options, NULL, none[i], INBOX_DISCARD, NULL, NULL),
+                     &ERR_NOT_FOUND);
+    size_t before = log_length();
+    letters = replay(&fate, "seq:2", INBOX_DISCARD);
+    assert_int_equal(letters.handled, 1);
+    await_logged(before, (const char *const[]){"\"msg\":\"dead letter discarded\"",
+                                               "\"sequence\":2,", "malformed_event", NULL});
+    letters = replay(&fate, "seq:1", INBOX_LIST);
+    assert_int_equal(replay(&fate, letters.id, INBOX_DISCARD).handled, 1);
+    await_logged(before, (const char *const[]){"discarded", letters.id, "\"refused\"", NULL});
+    letters = replay(&fate, NULL, INBOX_LIST);
+    assert_int_equal(letters.count, 1);
+    assert_int_equal(letters.last.sequence, 3);
+    assert_int_equal(atomic_load(&fate.times), 1000 - 3); /* none was handled */
 }
 
 /* One that took effect and was not removed, as after a crash in between. */
@@ -218,14 +258,14 @@ static void test_a_letter_that_was_handled(void **state)
     change(outbox, A);
     await_place(1);
     inbox_stop(inbox);
-    struct letters letters = replay(&fate, NULL, true);
+    struct letters letters = replay(&fate, NULL, INBOX_LIST);
     char statement[256];
     snprintf(statement, sizeof(statement),
              "INSERT INTO inbox (consumer, id, handled_at) VALUES ('readers-things', '%s', 1)",
              letters.id);
     test_database_run(&database, statement);
-    assert_int_equal(replay(&fate, NULL, false).handled, 1);
-    assert_int_equal(replay(&fate, NULL, true).count, 0);
+    assert_int_equal(replay(&fate, NULL, INBOX_HANDLE).handled, 1);
+    assert_int_equal(replay(&fate, NULL, INBOX_LIST).count, 0);
     await_rows("SELECT count(*) FROM effects", 0);
 }
 
@@ -243,11 +283,12 @@ static void test_letters_of_others_are_left_alone(void **state)
     others[0].service = "writers";
     others[1].stream = "OTHERS";
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
-        expect_ok(inbox_replay(&others[i], NULL, NULL, false, on_letter, &letters));
+        expect_ok(inbox_replay(&others[i], NULL, NULL, INBOX_HANDLE, on_letter, &letters));
     assert_int_equal(letters.count, 0);
     struct ctx ctx;
     ctx_init(&ctx, NULL, 0);
-    expect_error(inbox_replay(&options, &ctx, NULL, false, NULL, NULL), &ERR_UPSTREAM_TIMEOUT);
+    expect_error(inbox_replay(&options, &ctx, NULL, INBOX_HANDLE, NULL, NULL),
+                 &ERR_UPSTREAM_TIMEOUT);
     ctx_deinit(&ctx);
 }
 
@@ -281,7 +322,7 @@ static void test_what_is_too_long_holds_nothing_up(void **state)
             buf_append_char(&body, ' ');
         expect_ok(bus_publish(bus, NULL, buf_text(&subject), NULL, body.data, body.len));
         await_place((int64_t)i + 1);
-        struct letters letters = replay(&fate, NULL, true);
+        struct letters letters = replay(&fate, NULL, INBOX_LIST);
         CHECK_INT(rows[i].name, letters.count, i + 1);
         CHECK_STR(rows[i].name, letters.type, rows[i].type);
         CHECK_STR(rows[i].name, letters.error, "malformed_event");
@@ -324,7 +365,7 @@ static void test_no_room_for_letters(void **state)
     nats_server_restart(&server);
     await_place(1);
     inbox_stop(inbox);
-    assert_int_equal(replay(&fate, NULL, true).count, 1);
+    assert_int_equal(replay(&fate, NULL, INBOX_LIST).count, 1);
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up_letters, tear_down_letters)
@@ -337,6 +378,7 @@ int main(void)
         CASE(test_an_outage_is_not_the_events_fault),
         CASE(test_malformed_events_are_set_aside_at_once),
         CASE(test_replay),
+        CASE(test_discard),
         CASE(test_a_letter_that_was_handled),
         CASE(test_letters_of_others_are_left_alone),
         CASE(test_what_is_too_long_holds_nothing_up),

@@ -31,7 +31,7 @@ static struct err *start_and_stop_inbox(void)
 
 static struct err *list(void)
 {
-    return inbox_replay(&INBOX_OPTIONS(), NULL, NULL, true, NULL, NULL);
+    return inbox_replay(&INBOX_OPTIONS(), NULL, NULL, INBOX_LIST, NULL, NULL);
 }
 
 static void test_out_of_memory(void **state)

@@ -379,9 +379,10 @@ static void test_revocations(void **state)
 
 /* --- what cannot be handled --- */
 
-static struct err *replay(struct fixture *fixture, const char *list, const char *id)
+static struct err *replay(struct fixture *fixture, const char *list, const char *discard,
+                          const char *id)
 {
-    const char *args[APP_ARGS_MAX] = {list, id};
+    const char *args[APP_ARGS_MAX] = {list, discard, id};
     struct app_runtime runtime = fixture->auth.runtime;
     runtime.state = NULL;
     return replay_events(&runtime, args);
@@ -416,11 +417,16 @@ static void test_replay(void **state)
     struct err *e = NULL;
     for (int64_t until_ms = clock_mono_ms() + PATIENCE_MS; !e;) {
         assert_true(clock_mono_ms() < until_ms);
-        expect_ok(replay(fixture, "--list", NULL));
-        e = replay(fixture, NULL, NULL);
+        expect_ok(replay(fixture, "--list", NULL, NULL));
+        e = replay(fixture, NULL, NULL, NULL);
     }
     assert_string_equal(err_detail(e), "7 events failed again");
     err_free(e);
+    expect_error(replay(fixture, NULL, "--discard", NULL), &ERR_INVALID_REQUEST);
+    expect_error(replay(fixture, "--list", "--discard", "seq:1"), &ERR_INVALID_REQUEST);
+    expect_error(replay(fixture, NULL, "--discard", "seq:0"), &ERR_NOT_FOUND);
+    expect_ok(replay(fixture, NULL, "--discard", "seq:1"));
+    expect_error(replay(fixture, NULL, "--discard", "seq:1"), &ERR_NOT_FOUND);
     assert_int_equal(number_of(fixture, "accounts"), 1);
     assert_int_equal(number_of(fixture, "directory WHERE email_key = 'anna@example.com'"), 1);
 }

@@ -188,6 +188,7 @@ struct err *bus_fetch_stream_info(struct bus *bus, struct ctx *ctx, const char *
 /* A message of a stream that is_read_singly. */
 struct bus_stored {
     uint64_t sequence;
+    int64_t time_ms; /* when it was stored; 0: not told */
     const char *subject;
     const char *bytes; /* NUL-terminated */
     size_t len;

@@ -91,17 +91,25 @@ struct err *inbox_wait(const struct inbox_options *options, struct ctx *ctx) MUS
 void inbox_stop(struct inbox *inbox);
 DEFINE_CLEANUP(struct inbox *, inbox_stop);
 
-/* Handles the service's dead letters again (all, or the one with this event id), each removed from
- * the stream once it took effect. What the subcommand `replay` runs: no inbox of the service needs
- * to be started, and one that is may run meanwhile. on_letter (may be NULL) is told of each, whose
- * strings live until it returns; e NULL: handled, or only listed. The error is not that of a letter:
- * the bus or the ctx, or ERR_NOT_FOUND when there is none with the id. */
+/* Goes through the service's dead letters: all, or those with this id, which is an event's or, as
+ * for those that cannot be read, seq:N of the letter. What the subcommand `replay` runs: no inbox of
+ * the service needs to be started, and one that is may run meanwhile. on_letter (may be NULL) is
+ * told of each, whose strings live until it returns; e NULL: it was done. The error is not that of a
+ * letter: the bus or the ctx, or ERR_NOT_FOUND when there is none with the id. */
+enum inbox_replay {
+    INBOX_LIST,    /* nothing else */
+    INBOX_HANDLE,  /* again; removed once it took effect */
+    INBOX_DISCARD, /* removed without effect, which is logged; wants an id, else ERR_INTERNAL */
+};
 struct inbox_letter {
-    const char *id, *type, *error, *detail;
+    uint64_t sequence; /* in the stream DEAD */
+    int64_t time_ms;   /* when it was set aside; 0: not told */
+    const char *id;    /* of the event; "": it cannot be read */
+    const char *type, *error, *detail;
     int64_t deliveries;
 };
 struct err *inbox_replay(const struct inbox_options *options, struct ctx *ctx, const char *id,
-                         bool is_list_only,
+                         enum inbox_replay what,
                          void (*on_letter)(const struct inbox_letter *letter, const struct err *e,
                                            void *data),
                          void *data) MUST_CHECK;
