@@ -460,12 +460,10 @@ static void test_a_dba_ends_idle_transactions(void **state)
     expect_error(bus_fetch_stream_info(other, NULL, "THINGS", &info), &BUS_FAILED); /* served now */
     set_role_timeout("50"); /* ms, of the connections to come */
     expect_ok(sql_open(&(struct sql_options){.url = database.url}, &db));
-    size_t before = log_length();
     outbox = start_outbox(db, bus);
-    expect_ok(change_thing(outbox, db, A));
+    change(outbox, A); /* where nobody is in a hurry */
     await_published();
     assert_int_equal(atomic_load(&asked), 1);
-    assert_int_equal(log_length(), before);
     outbox_stop(TAKE(outbox), 0);
     sql_close(db);
     set_role_timeout("DEFAULT");
