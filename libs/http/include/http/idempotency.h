@@ -32,7 +32,8 @@
  *
  * The id is a new UUIDv7. It stays with the request, the same caller, key and body, for
  * HTTP_KEY_KEPT_MS, through 5xx and the death of processes, until the request is refused for good
- * (a 4xx that is final as above says that nothing was made with it).
+ * (a 4xx that is final as above says that nothing was made with it). Each is a row, so ask after
+ * what an overloaded server refuses.
  *
  * Keys are the caller's own: the subject of the access token. On routes for ANYONE all callers
  * share theirs, which gives nothing to who guesses one: answer and id go only to who sends the very
