@@ -4,6 +4,8 @@ import pty
 import secrets
 import subprocess
 
+import pytest
+
 import harness
 
 PASSWORD = "correct horse battery"
@@ -120,7 +122,10 @@ def test_a_line_that_is_wrong(tmp_path, mesh):
 
 def test_progress_on_a_terminal(mesh):
     """There only: a log has the result alone."""
-    terminal, end = pty.openpty()
+    try:
+        terminal, end = pty.openpty()
+    except OSError:
+        pytest.skip("no terminal can be had here (/dev/pts is not mounted)")
     try:
         subprocess.run([harness.BIN / "users", "export"], env=mesh.users.env, check=True,
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=end)

@@ -222,7 +222,11 @@ class Cluster:
             others = cluster.get("replicas", [])
             return (cluster.get("leader") and len(others) == replicas - 1 and
                     all(other["current"] for other in others))
-        harness.wait_until(f"stream {stream} is on {replicas} servers", is_current, timeout_s=60)
+        try:
+            harness.wait_until(f"stream {stream} is on {replicas} servers", is_current, timeout_s=60)
+        except harness.Failure as failure:
+            with jetstream.Jetstream(self.servers[0].url) as peer:
+                raise harness.Failure(f"{failure}: {peer.api(f'STREAM.INFO.{stream}')}") from None
 
     def stop(self):
         for server in self.servers:
