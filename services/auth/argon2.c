@@ -105,11 +105,20 @@ void argon_make_unmatched(const struct argon2_cost *cost, char out_hash[static A
              cost->memory_bytes / 1024, cost->passes, salt, hash);
 }
 
-bool argon_has_cost(const char *hash, const struct argon2_cost *cost)
+bool argon_read_cost(const char *hash, struct argon2_cost *out_cost)
 {
     struct parts parts;
-    return parse(hash, &parts) && parts.cost.passes == cost->passes &&
-           parts.cost.memory_bytes == cost->memory_bytes;
+    if (!parse(hash, &parts))
+        return false;
+    *out_cost = parts.cost;
+    return true;
+}
+
+bool argon_has_cost(const char *hash, const struct argon2_cost *cost)
+{
+    struct argon2_cost its;
+    return argon_read_cost(hash, &its) && its.passes == cost->passes &&
+           its.memory_bytes == cost->memory_bytes;
 }
 
 bool argon_check(const void *hash, const char **out_code, struct buf *out_detail)

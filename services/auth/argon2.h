@@ -31,7 +31,9 @@ struct err *argon_verify(const char *hash, const char *password, bool *out_is_ri
 void argon_make_unmatched(const struct argon2_cost *cost, char out_hash[static ARGON2_TEXT]);
 /* For .check of a field: whether it is a hash that argon_verify() can read. */
 bool argon_check(const void *hash, const char **out_code, struct buf *out_detail);
-/* Whether the hash was made at this cost. Takes no time. */
+/* What it takes to verify it; false: it is no hash of ours. Takes no time, nor does the next one. */
+bool argon_read_cost(const char *hash, struct argon2_cost *out_cost);
+/* Whether the hash was made at this cost. */
 bool argon_has_cost(const char *hash, const struct argon2_cost *cost);
 
 #endif

@@ -67,6 +67,9 @@ struct err *password_check(const char *password, const char *email, const char *
 #define TURN_MS        2000 /* how long a password may wait for its turn */
 #define RETRY_AFTER_MS 1000
 
+#define IMPORT_FACTOR  4
+#define IMPORT_MIN_KIB (64 * 1024)
+
 struct passwords {
     struct pool *pool;
     struct metric *jobs, *refused;
@@ -170,6 +173,11 @@ struct err *password_verify(struct passwords *passwords, struct ctx *ctx, const 
     TRY(submit(passwords, ctx, run_verify, &job));
     *out_is_right = job.is_right && hash;
     return NULL;
+}
+
+int64_t password_import_kib(const struct auth_settings *settings)
+{
+    return MAX(settings->argon2_memory_kib * IMPORT_FACTOR, IMPORT_MIN_KIB);
 }
 
 bool password_is_outdated(const struct passwords *passwords, const char *hash)

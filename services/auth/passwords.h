@@ -2,7 +2,8 @@
  * Passwords: policy, and hashing with bounds.
  *
  * Hashing takes tens of milliseconds and megabytes, so it runs on a pool of its own: the memory is
- * bounded by HASH_WORKERS times ARGON2_MEMORY_KIB. When the queue is full, or a turn does not come
+ * bounded by HASH_WORKERS times ARGON2_MEMORY_KIB (or, where hashes of others were imported, times
+ * password_import_kib()). When the queue is full, or a turn does not come
  * within two seconds, that is ERR_OVERLOADED with a time to try again. Any thread may call; hash and
  * verify block for their turn.
  */
@@ -36,6 +37,9 @@ struct err *password_hash(struct passwords *passwords, struct ctx *ctx, const ch
 /* hash NULL: there is no such account; it takes the same time and says no. */
 struct err *password_verify(struct passwords *passwords, struct ctx *ctx, const char *password,
                             const char *hash, bool *out_is_right) MUST_CHECK;
+/* The memory that an imported hash may take at most: 4 times ARGON2_MEMORY_KIB, so that a line of a file
+ * does not take all that the process has, but never less than 64 MiB, which is usual. */
+int64_t password_import_kib(const struct auth_settings *settings);
 /* Whether the hash was made with other settings than the present ones. Does not block. */
 bool password_is_outdated(const struct passwords *passwords, const char *hash);
 

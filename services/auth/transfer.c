@@ -24,6 +24,21 @@ static struct err *fetch(struct sql_conn *conn, struct ctx *ctx, const void *las
                          SQL_TEXT(after ? after->user_id : ""), SQL_I64((int64_t)limit));
 }
 
+static struct err *check(const struct app_runtime *runtime, const void *item)
+{
+    const struct account *account = item;
+    const long long max_kib = (long long)password_import_kib(runtime->own_settings);
+    struct argon2_cost cost = {0};
+    if (!argon_read_cost(account->password_hash, &cost) ||
+        cost.memory_bytes / 1024 <= (unsigned long long)max_kib)
+        return NULL; /* what is no hash, the model refuses */
+    struct err *e = NULL;
+    err_add_field(&e, "password_hash", "too_much_memory",
+                  "takes %zu KiB of memory to check, more than ARGON2_MEMORY_KIB allows for (%lld)",
+                  cost.memory_bytes / 1024, max_kib);
+    return e;
+}
+
 static struct err *find(struct sql_conn *conn, struct ctx *ctx, const char *user_id,
                         bool *out_found, bool *out_is_same, const char *hash)
 {
@@ -78,6 +93,7 @@ static const struct app_transfer transfer = {
     .things = "accounts",
     .model = &account_model,
     .fetch = fetch,
+    .check = check,
     .put = put,
 };
 

@@ -202,6 +202,14 @@ static struct err *check_end(struct importing *importing, struct str line)
     return NULL;
 }
 
+static struct err *read_item(struct importing *importing, struct str line, void *out)
+{
+    const struct app_transfer *transfer = importing->transfer;
+    TRY(read_line(importing->source, transfer->model, line, &importing->arena, out));
+    return transfer->check ? wrong_line(importing->source, transfer->check(importing->runtime, out))
+                           : NULL;
+}
+
 /* Into importing->items, until the batch is full or nothing more comes. */
 static struct err *read_batch(struct importing *importing, bool *out_is_last)
 {
@@ -213,8 +221,7 @@ static struct err *read_batch(struct importing *importing, bool *out_is_last)
         *out_is_last = !line.data || is_end_line(line);
         if (*out_is_last)
             return line.data ? check_end(importing, line) : NULL;
-        TRY(read_line(importing->source, importing->transfer->model, line, &importing->arena,
-                      item_at(importing, importing->count)));
+        TRY(read_item(importing, line, item_at(importing, importing->count)));
         importing->count++;
     }
     return NULL;

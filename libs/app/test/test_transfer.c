@@ -42,7 +42,28 @@ static struct err *put(struct sql_conn *conn, struct ctx *ctx, const void *item,
     return NULL;
 }
 
-static const struct app_transfer transfer = {"test-things", 3, "things", &thing_model, fetch, put};
+#define UNLUCKY 999913
+
+static struct err *check(const struct app_runtime *runtime, const void *item)
+{
+    const struct thing *thing = item;
+    assert_non_null(runtime->db);
+    if (thing->id != UNLUCKY)
+        return NULL;
+    struct err *e = NULL;
+    err_add_field(&e, "id", "unlucky", "must not be %d", UNLUCKY);
+    return e;
+}
+
+static const struct app_transfer transfer = {
+    .format = "test-things",
+    .version = 3,
+    .things = "things",
+    .model = &thing_model,
+    .fetch = fetch,
+    .check = check,
+    .put = put,
+};
 
 #define HEADER "{\"format\":\"test-things\",\"version\":3}\n"
 
@@ -215,6 +236,8 @@ static const struct {
      "line 4: there is more after the end", 1},
     {"a wrong field", HEADER ONE "{\"id\":0,\"name\":\"none\"}\n" TWO,
      "line 3: field \"id\": must be at least 1", 1},
+    {"what the check refuses", HEADER ONE "{\"id\":999913,\"name\":\"none\"}\n" TWO,
+     "line 3: field \"id\": must not be 999913", 1},
     {"a missing field", HEADER "{\"id\":1}\n", "line 2: field \"name\": is required", 0},
     {"an unknown field", HEADER "{\"id\":1,\"name\":\"x\",\"more\":1}\n",
      "line 2: field \"more\": is not a field of thing", 0},

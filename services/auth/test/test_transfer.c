@@ -12,7 +12,7 @@
 
 static struct err *run_command(struct sql_db *db, const char *name, const char *path)
 {
-    struct app_runtime runtime = {.db = db};
+    struct app_runtime runtime = {.db = db, .own_settings = &DEFAULTS};
     const char *args[APP_ARGS_MAX] = {path};
     for (size_t i = 0; i < auth_app.command_count; i++) {
         if (strcmp(auth_app.commands[i].name, name) == 0)
@@ -114,24 +114,63 @@ static void test_bring_back(void **state)
     unlink(path);
 }
 
-static void test_no_hash(void **state)
+static void write_account(const char *path, const char *hash, const char *version)
 {
-    struct fixture *fixture = *state;
-    char path[64];
-    make_path(path);
     FILE *file = fopen(path, "we");
     assert_non_null(file);
-    fputs("{\"format\":\"plankton-auth\",\"version\":1}\n"
-          "{\"user_id\":\"0190b5a0-0000-7000-8000-000000000000\",\"email\":\"a@example.com\","
-          "\"role\":\"user\",\"status\":\"active\",\"version\":1,"
-          "\"updated_at\":\"2026-01-02T03:04:05.678Z\",\"password_hash\":\"hunter2\","
-          "\"created_at\":\"2026-01-02T03:04:05.678Z\"}\n",
-          file);
+    fprintf(file,
+            "{\"format\":\"plankton-auth\",\"version\":1}\n"
+            "{\"user_id\":\"0190b5a0-0000-7000-8000-000000000000\",\"email\":\"a@example.com\","
+            "\"role\":\"user\",\"status\":\"active\",\"version\":%s,"
+            "\"updated_at\":\"2026-01-02T03:04:05.678Z\",\"password_hash\":\"%s\","
+            "\"created_at\":\"2026-01-02T03:04:05.678Z\"}\n{\"end\":true,\"count\":1}\n",
+            version, hash);
     fclose(file);
-    struct err *e = run_command(fixture->database.db, "import", path);
-    assert_string_equal(err_detail(e), "line 2: field \"password_hash\": must be an argon2id hash");
-    err_free(e);
+}
+
+/* Nothing of it gets in that would be of harm later; what is wrong is told with line and field. */
+static void test_what_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char salt_and_hash[] = "AAAAAAAAAAAAAAAAAAAAAA$"
+                                        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    static const struct {
+        const char *cost, *version, *detail;
+    } rows[] = {
+        {NULL, "1", "line 2: field \"password_hash\": must be an argon2id hash"},
+        {"m=65536,t=100,p=1", "1", NULL},
+        {"m=65537,t=1,p=1", "1",
+         "line 2: field \"password_hash\": takes 65537 KiB of memory to check, more than"
+         " ARGON2_MEMORY_KIB allows for (65536)"},
+        {"m=4294967295,t=1,p=1", "1",
+         "line 2: field \"password_hash\": takes 4294967295 KiB of memory to check, more than"
+         " ARGON2_MEMORY_KIB allows for (65536)"},
+        {"m=4294967296,t=1,p=1", "1", "line 2: field \"password_hash\": must be an argon2id hash"},
+        {"m=8,t=101,p=1", "1", "line 2: field \"password_hash\": must be an argon2id hash"},
+        {"m=8,t=1,p=1", "18014398509481984", NULL},
+        {"m=8,t=1,p=1", "18014398509481985",
+         "line 2: field \"version\": must be at most 18014398509481984"},
+        {"m=8,t=1,p=1", "-1", "line 2: field \"version\": must be at least 0"},
+    };
+    char path[64];
+    make_path(path);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char hash[PASSWORD_HASH_TEXT] = "hunter2";
+        if (rows[i].cost)
+            snprintf(hash, sizeof(hash), "$argon2id$v=19$%s$%s", rows[i].cost, salt_and_hash);
+        write_account(path, hash, rows[i].version);
+        test_database_run(&fixture->database, "DELETE FROM accounts");
+        test_database_run(&fixture->database, "DELETE FROM directory");
+        struct err *e = run_command(fixture->database.db, "import", path);
+        CHECK_STR(hash, e ? err_detail(e) : "", rows[i].detail ? rows[i].detail : "");
+        CHECK_INT(hash, test_database_number(&fixture->database, "SELECT count(*) FROM accounts"),
+                  !e);
+        err_free(e);
+    }
     unlink(path);
+    struct auth_settings settings = DEFAULTS;
+    settings.argon2_memory_kib = 19456;
+    assert_int_equal(password_import_kib(&settings), 77824);
 }
 
 static void test_model(void **state)
@@ -143,8 +182,8 @@ static void test_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_move),    TEST(test_conflict), TEST(test_bring_back),
-        TEST(test_no_hash), TEST(test_model),
+        TEST(test_move),  TEST(test_conflict), TEST(test_bring_back), TEST(test_what_is_refused),
+        TEST(test_model),
     };
     return cmocka_run_group_tests_name("auth.transfer", tests, group_start, group_stop);
 }

@@ -41,6 +41,10 @@ struct app_transfer {
      * `limit`: all of them, unless there are no more. */
     struct err *(*fetch)(struct sql_conn *conn, struct ctx *ctx, const void *last, size_t limit,
                          struct arena *arena, void **out_items, size_t *out_count);
+    /* Of an import, beside the model: what is no good for this process by its settings.
+     * ERR_INVALID_REQUEST with a field (err_add_field()), which is told with the line, and ends the
+     * import. NULL: none. */
+    struct err *(*check)(const struct app_runtime *runtime, const void *item);
     /* In a transaction, together with others, and perhaps again. *out_why: a constant text that
      * says what is in the way of an APP_CONFLICT. */
     struct err *(*put)(struct sql_conn *conn, struct ctx *ctx, const void *item,
