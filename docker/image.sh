@@ -1,67 +1,20 @@
 #!/usr/bin/env bash
-# ./dev image [users|auth|gateway|stand-ins]...: builds the images, all three without an argument, as
-# plankton/SERVICE:VERSION and plankton/SERVICE:dev, and prints their sizes.
+# ./dev image [users|auth|gateway|stand-ins]...: builds the images, all three without an argument,
+# as plankton/SERVICE:VERSION and plankton/SERVICE:dev, and prints their sizes.
 #
-# The base of the build comes from a registry. Where none can be reached it is made here, of Debian's
-# packages, from where this machine has its own from. A Docker daemon is started where none runs, and
-# stopped again in the end.
+# The base of the build comes from a registry. Where none can be reached it is made here, of
+# Debian's packages, from where this machine has its own from. A Docker daemon is started where
+# none runs, and stopped again in the end.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
+
+# shellcheck source=docker/daemon.sh
+. docker/daemon.sh
 
 readonly BASE=debian:trixie-slim
 readonly SERVICES=(users auth gateway)
 
-say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
-die() {
-    printf 'dev: %s\n' "$*" >&2
-    exit 1
-}
-
 version() { sed -n 's/^project(plankton VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt; }
-
-as_root=()
-[ "$(id -u)" -eq 0 ] || as_root=(sudo)
-
-# --- the daemon -----------------------------------------------------------------------------------
-
-docker=(docker)
-dockerd_pid=
-
-# Sets `docker` to what reaches a daemon: the caller may be in no group that may.
-find_daemon() {
-    local command
-    for command in docker "sudo -n docker"; do
-        read -ra docker <<<"$command"
-        "${docker[@]}" version >/dev/null 2>&1 && return
-    done
-    return 1
-}
-
-start_daemon() {
-    local waited
-    ! find_daemon || return 0
-    docker=("${as_root[@]}" docker)
-    command -v dockerd >/dev/null || die "no Docker daemon answers, and there is no dockerd to start"
-    say "Starting a Docker daemon for the time being (its log: var/log/dockerd.log)"
-    mkdir -p var/log
-    "${as_root[@]}" dockerd >var/log/dockerd.log 2>&1 &
-    dockerd_pid=$!
-    trap stop_daemon EXIT
-    for ((waited = 0; waited < 300; waited++)); do
-        "${docker[@]}" version >/dev/null 2>&1 && return
-        kill -0 $dockerd_pid 2>/dev/null || break
-        sleep 0.1
-    done
-    grep -v level=info var/log/dockerd.log | tail -n 5 >&2
-    die "dockerd does not run here (the lines above are the end of var/log/dockerd.log)"
-}
-
-stop_daemon() {
-    [ -n "$dockerd_pid" ] || return 0
-    say "Stopping the Docker daemon"
-    "${as_root[@]}" kill "$dockerd_pid" 2>/dev/null || true
-    wait "$dockerd_pid" || true
-}
 
 # --- the base of the build ------------------------------------------------------------------------
 
@@ -71,7 +24,7 @@ trixie_sources() {
     apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(ORIGIN)' 'Created-By: Packages' |
         awk '$3 == "Debian" && !seen[$1]++ {
                  if ($2 ~ /-security/) print "deb", $1, "trixie-security main"
-                 else if (!main++) { print "deb", $1, "trixie main"; print "deb", $1, "trixie-updates main" }
+                 else if (!main++) printf "deb %s trixie main\ndeb %s trixie-updates main\n", $1, $1
              }'
 }
 
@@ -95,12 +48,12 @@ make_base() {
     apt-config dump | grep -E '^Acquire::((http|https)::|Check-|Force|Retries)' |
         "${as_root[@]}" tee "$root/etc/apt/apt.conf.d/50machine" >/dev/null
     "${as_root[@]}" rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
-    "${as_root[@]}" tar -C "$root" -c . | "${docker[@]}" import - $BASE >/dev/null
+    "${as_root[@]}" tar -C "$root" -c . | docker import - $BASE >/dev/null
     "${as_root[@]}" rm -rf --one-file-system "${root%/trixie}"
 }
 
 need_base() {
-    "${docker[@]}" image inspect $BASE >/dev/null 2>&1 && return
+    docker image inspect $BASE >/dev/null 2>&1 && return
     say "Pulling $BASE"
     timeout 120 "${docker[@]}" pull -q $BASE || make_base
 }
@@ -135,7 +88,7 @@ build() {
     done
     mkdir -p var/log
     say "Building $1"
-    "${docker[@]}" build --network host --target "$target" -f "$file" "${arguments[@]}" \
+    docker build --network host --target "$target" -f "$file" "${arguments[@]}" \
         --build-arg VERSION="$(version)" --build-arg REVISION="$(revision)" \
         --build-arg SOURCE="$(source_url)" "$context" 2>&1 | tee "var/log/image-$target.log" |
         sed -u -n -E '/^(Step.*(FROM|RUN|COPY) |#[0-9]+ \[)/s/^(.{1,96}).*/    \1/p' || {
@@ -146,8 +99,8 @@ build() {
 
 print_size() {
     printf '    %-24s %5.2f MB, compressed %5.2f MB\n' "$1" \
-        "$("${docker[@]}" image inspect -f '{{.Size}}' "$1" | awk '{print $1 / 1e6}')" \
-        "$("${docker[@]}" save "$1" | gzip | wc -c | awk '{print $1 / 1e6}')"
+        "$(docker image inspect -f '{{.Size}}' "$1" | awk '{print $1 / 1e6}')" \
+        "$(docker save "$1" | gzip | wc -c | awk '{print $1 / 1e6}')"
 }
 
 build_stand_ins() {

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the passwords and the files with them that are not there yet, in the volumes of those who read
-# them, and prints the first admin's. Run by the service `secrets` of docker/compose.yaml.
+# Makes the passwords and the files with them that are not there yet, in the volumes of those who
+# read them, and prints the first admin's. Run by the service `secrets` of docker/compose.yaml.
 set -eu
 umask 022
 cd /secrets

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Entry point of the stand-in for postgres:17. Of what the official image does on a first start: a
-# cluster in PGDATA with the superuser POSTGRES_USER, its password, the database POSTGRES_DB, the scripts
-# of /docker-entrypoint-initdb.d. For each POSTGRES_x there may be POSTGRES_x_FILE.
+# cluster in PGDATA with the superuser POSTGRES_USER, its password, the database POSTGRES_DB, the
+# scripts of /docker-entrypoint-initdb.d. For each POSTGRES_x there may be POSTGRES_x_FILE.
 set -euo pipefail
 
 # setting NAME DEFAULT
