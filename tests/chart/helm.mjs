@@ -18,7 +18,7 @@ let written = 0;
 
 // Standard output; an Error with what helm says when it refuses.
 export async function helm(...args) {
-    const options = { maxBuffer: 1 << 26, env: { ...process.env, HELM_CACHE_HOME: scratch } };
+    const options = { maxBuffer: 1 << 26, env: { ...process.env, HELM_CACHE_HOME: scratch, KUBECONFIG: join(scratch, 'none') } };
     try {
         return (await run(process.env.HELM, args, options)).stdout;
     } catch (error) {
@@ -26,15 +26,24 @@ export async function helm(...args) {
     }
 }
 
-// values: paths of values files, or objects.
-export async function template(values, { from = chart, name = 'plankton', args = [] } = {}) {
-    const files = values.map((each) => {
-        if (typeof each === 'string') return each;
-        const path = join(scratch, `values-${written++}.yaml`);
-        writeFileSync(path, yaml.stringify(each));
-        return path;
-    });
-    return helm('template', name, from, '--namespace', 'plankton', ...args, ...files.flatMap((file) => ['-f', file]));
+// values: paths of values files, or objects -> arguments.
+const valuesArguments = (values) => values.flatMap((each) => {
+    if (typeof each === 'string') return ['-f', each];
+    const path = join(scratch, `values-${written++}.yaml`);
+    writeFileSync(path, yaml.stringify(each));
+    return ['-f', path];
+});
+
+// kubeconfig: of a cluster, which may be asked what it has.
+export async function template(values, { from = chart, name = 'plankton', kubeconfig } = {}) {
+    const cluster = kubeconfig ? ['--kubeconfig', kubeconfig, '--dry-run=server', '--disable-openapi-validation'] : [];
+    return helm('template', name, from, '--namespace', 'plankton', ...cluster, ...valuesArguments(values));
+}
+
+// What an install tells.
+export async function notes(values) {
+    const said = await helm('install', 'plankton', chart, '--namespace', 'plankton', '--dry-run=client', ...valuesArguments(values));
+    return said.slice(said.indexOf('NOTES:'));
 }
 
 // The objects of a render. A key that is there twice is an error of the parser.

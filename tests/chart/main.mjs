@@ -5,9 +5,10 @@ import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { built, settingsMistakes } from './binaries.mjs';
 import { checkTheCheckers } from './broken.mjs';
+import { withSecrets } from './cluster.mjs';
 import { reference } from './docs.mjs';
 import { flows } from './flows.mjs';
-import { canonical, chart, each, here, madeUp, masked, objects, root, scratch, template } from './helm.mjs';
+import { canonical, chart, each, here, madeUp, masked, notes, objects, root, scratch, template } from './helm.mjs';
 import { disagreements, effect, leaves } from './keys.mjs';
 import { yaml } from './modules.mjs';
 import { images, podTemplates, renderTwice, rules } from './renders.mjs';
@@ -158,6 +159,15 @@ async function checkRolling({ text }) {
     });
 }
 
+async function checkLongNames() {
+    await check('the longest name of a release fits', async () => {
+        const all = objects(await template([], { name: 'a'.repeat(53) }));
+        // The pods of a StatefulSet have a label of its name and a hash of 10.
+        const longest = ({ kind }) => (kind === 'StatefulSet' ? 52 : 63);
+        return [...all.filter((object) => object.metadata.name.length > longest(object)).map(({ metadata }) => metadata.name), ...rules.references(all)];
+    });
+}
+
 async function checkSettings() {
     for (const part of ['gateway', 'auth', 'users']) {
         await check(`every setting of ${part} arrives`, async () => {
@@ -172,6 +182,46 @@ async function checkSettings() {
         const data = (part) => all.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === `plankton-${part}`).data.ACCESS_LOG;
         return same([data('users'), data('auth')], ['false', 'true']);
     });
+}
+
+const secretsOf = (all) => all.filter(({ kind }) => kind === 'Secret').map((secret) => ({ ...secret, metadata: { name: secret.metadata.name } }));
+
+async function checkSecrets({ all }) {
+    const before = secretsOf(all);
+    const after = (values, secrets = before) => withSecrets(secrets, async (kubeconfig) => secretsOf(objects(await template(values, { kubeconfig }))));
+    const value = (secrets, name, key) => Buffer.from(secrets.find(({ metadata }) => metadata.name === name).data[key], 'base64').toString();
+    await check('made-up secrets survive an upgrade', async () => same(await after([{ users: { replicaCount: 5 } }]), before));
+    await check('made-up secrets: those of another release are not taken', async () =>
+        same((await after([{ fullnameOverride: 'other' }])).filter(({ data }, index) => isDeepStrictEqual(data, before[index].data)), []));
+    await check('made-up secrets: one that is lost is made up again, and no other', async () => {
+        const [lost, ...rest] = before;
+        const seen = await after([], rest);
+        return [...same(seen.slice(1), rest), ...(isDeepStrictEqual(seen[0], lost) ? ['it was not lost'] : [])];
+    });
+    await check('a value that is given comes before the one that is there', async () => {
+        const seen = await after([{ database: { users: { password: 'new-one' } } }]);
+        return [...same(value(seen, 'plankton-database', 'users-password'), 'new-one'),
+            ...same(value(seen, 'plankton-database', 'auth-password'), value(before, 'plankton-database', 'auth-password'))];
+    });
+}
+
+async function checkNotes() {
+    const cases = [
+        ['plain', {}, ['secret plankton-bootstrap-admin', 'port-forward service/plankton-gateway 8080:80', 'publicUrl is not set'], 'WARNING'],
+        ['ingress', { publicUrl: 'https://a.example', ingress: { enabled: true, tls: [{}], hosts: [{ host: 'a.example', paths: [{ path: '/', pathType: 'Prefix' }] }] } },
+            ['api=https://a.example/api/v1'], 'publicUrl is not set'],
+        ['httproute', { httpRoute: { enabled: true, hostnames: ['b.example'], parentRefs: [{ name: 'public' }] } }, ['api=http://b.example/api/v1'], 'port-forward'],
+        ['admin of somebody else', { bootstrapAdmin: { existingSecret: 'mine' } }, ['get secret mine'], 'plankton-bootstrap-admin'],
+        ['no admin', { bootstrapAdmin: { enabled: false } }, ['helm test plankton'], 'first admin'],
+        ['too many connections', { users: { autoscaling: { enabled: true, maxReplicas: 20 } } }, ['280 connections', 'raise postgresql.maxConnections'], 'are gone'],
+        ['data that go', { postgresql: { persistence: { enabled: false } } }, ['WARNING: the data of PostgreSQL are gone'], 'connections'],
+    ];
+    for (const [name, change, wanted, unwanted] of cases)
+        await check(`notes: ${name}`, async () => {
+            const said = await notes([change]);
+            return [...wanted.filter((text) => !said.includes(text)), ...(said.includes(unwanted) ? [`not wanted: ${unwanted}`] : [])]
+                .flatMap((mistake) => [mistake, said]);
+        });
 }
 
 async function checkSubchart() {
@@ -235,6 +285,9 @@ await checkDefault(byName.default, byName.gitops);
 await checkBinaries(byName);
 await checkRolling(byName.default);
 await checkSettings();
+await checkSecrets(byName.default);
+await checkLongNames();
+await checkNotes();
 await checkSubchart();
 await checkRefused();
 await checkTheCheckers(schema, valuesText);

@@ -32,10 +32,10 @@ httpGet:
 {{/* What the service and its migration have in common. */}}
 {{- define "plankton.process" -}}
 envFrom:
+  - configMapRef: {name: {{ include "plankton.partName" . }}}
   {{- with .values.extraEnvFrom }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-  - configMapRef: {name: {{ include "plankton.partName" . }}}
 {{- with include "plankton.env" . }}
 env: {{- . | nindent 2 }}
 {{- end }}
