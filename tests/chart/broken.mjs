@@ -1,8 +1,12 @@
 // The checkers are checked: each row is something broken, and what must be said of it.
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { canonical, chart, masked, objects, scratch, template } from './helm.mjs';
+import { isDeepStrictEqual } from 'node:util';
+import { withSecrets } from './cluster.mjs';
 import { comments, reference } from './docs.mjs';
+import { flows } from './flows.mjs';
+import { golden } from './golden.mjs';
+import { canonical, chart, masked, objects, refusal, scratch, template } from './helm.mjs';
 import { disagreements, effect, leaves } from './keys.mjs';
 import { yaml } from './modules.mjs';
 import { rules } from './renders.mjs';
@@ -105,6 +109,37 @@ async function spoiledCharts(schema, text) {
     });
 }
 
+async function smallCheckers(everything) {
+    await check('broken: a policy that is missing', () => {
+        const all = objects(everything).filter(({ kind, metadata }) => kind !== 'NetworkPolicy' || metadata.name !== 'plankton-nats');
+        return flows(all).open.includes('nats ingress') ? [] : 'it was not found';
+    });
+    await check('broken: an arrow too many', () => {
+        const all = objects(everything);
+        find(all, 'NetworkPolicy', 'nats').spec.ingress.push({ ports: [{ port: 4222 }] });
+        return flows(all).ingress.includes('* -> nats:4222') ? [] : 'it was not found';
+    });
+    await check('broken: values that are taken, or refused for another reason', async () => [
+        ...((await refusal([{}], 'any'))[0] === 'it was taken' ? [] : ['it was not found']),
+        ...((await refusal([{ gatway: {} }], 'replicaCount'))[0]?.startsWith('it says') ? [] : ['another reason was not found']),
+    ]);
+    await check('broken: golden files that are missing or stale', () => {
+        const path = join(scratch, 'golden');
+        const missing = golden(path, 'one\n', false);
+        golden(path, 'one\n', true);
+        const seen = [missing.includes('is missing'), golden(path, 'one\n', false).length === 0, golden(path, 'two\n', false)[1]?.includes('+two')];
+        return seen.every(Boolean) ? [] : JSON.stringify(seen);
+    });
+    await check('broken: secrets that an upgrade makes anew', async () => {
+        const from = spoil('no-lookup', 'templates/_secrets.tpl', 'else if $old', 'else if false');
+        const secrets = (text) => objects(text).filter(({ kind }) => kind === 'Secret').map(({ data }) => data);
+        const before = objects(everything).filter(({ kind }) => kind === 'Secret');
+        const [right, wrong] = await withSecrets(before, (kubeconfig) => Promise.all([template([], { kubeconfig }), template([], { kubeconfig, from })]));
+        const kept = before.map(({ data }) => data);
+        return isDeepStrictEqual(secrets(right), kept) && !isDeepStrictEqual(secrets(wrong), kept) ? [] : 'it was not found';
+    });
+}
+
 export async function checkTheCheckers(schema, text) {
     const values = yaml.parse(text);
     const everything = await template([{ httpRoute: { enabled: true, parentRefs: [{ name: 'public' }] }, metrics: { serviceMonitor: { enabled: true } } }]);
@@ -135,5 +170,6 @@ export async function checkTheCheckers(schema, text) {
         return leaves(schema, values).map(({ path }) => path.join('.'))
             .filter((path) => !known.some((one) => path === one || path.startsWith(`${one}.`)));
     });
+    await smallCheckers(everything);
     await spoiledCharts(schema, text);
 }

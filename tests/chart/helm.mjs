@@ -40,6 +40,17 @@ export async function template(values, { from = chart, name = 'plankton', kubeco
     return helm('template', name, from, '--namespace', 'plankton', ...cluster, ...valuesArguments(values));
 }
 
+// What is wrong when these values are taken, or refused without the words `says`: a key as in a.b.c, above all.
+export async function refusal(values, says, options) {
+    try {
+        await template(values, options);
+    } catch (error) {
+        const said = error.message.replace(/\/(?=\w)/g, '.');
+        return said.includes(says) ? [] : [`it says: ${said}`];
+    }
+    return ['it was taken'];
+}
+
 // What an install tells.
 export async function notes(values) {
     const said = await helm('install', 'plankton', chart, '--namespace', 'plankton', '--dry-run=client', ...valuesArguments(values));

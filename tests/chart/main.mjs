@@ -1,6 +1,5 @@
 // ./dev chart: see run.sh. With --update, golden files, the generated page and the settings in the schema are made anew.
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { built, settingsMistakes } from './binaries.mjs';
@@ -8,36 +7,15 @@ import { checkTheCheckers } from './broken.mjs';
 import { withSecrets } from './cluster.mjs';
 import { reference } from './docs.mjs';
 import { flows } from './flows.mjs';
-import { canonical, chart, each, here, madeUp, masked, notes, objects, root, scratch, template } from './helm.mjs';
+import { difference, golden, stale, update } from './golden.mjs';
+import { canonical, chart, each, here, madeUp, masked, notes, objects, refusal, root, scratch, template } from './helm.mjs';
 import { disagreements, effect, leaves } from './keys.mjs';
 import { yaml } from './modules.mjs';
 import { images, podTemplates, renderTwice, rules } from './renders.mjs';
 import { check, finish, report, same } from './report.mjs';
 import { sampleSettings, settingsDefinitions } from './settings.mjs';
 
-const update = process.argv.includes('--update');
 const read = (...path) => readFileSync(join(...path), 'utf8');
-const stale = 'is stale: run ./dev chart --update, look at the change, and commit it';
-
-// Compares, or writes.
-function golden(path, text) {
-    if (update) return void writeFileSync(path, text);
-    if (!existsSync(path)) return `${path} is missing: run ./dev chart --update`;
-    if (read(path) === text) return [];
-    const fresh = join(scratch, 'fresh');
-    writeFileSync(fresh, text);
-    return [`${path} ${stale}`, difference(path, fresh)];
-}
-
-// What `diff` prints, without the names of the files.
-function difference(one, other) {
-    try {
-        return execFileSync('diff', ['-U1', one, other], { encoding: 'utf8' });
-    } catch ({ status, stdout }) {
-        if (status !== 1) throw new Error('diff failed');
-        return stdout.split('\n').slice(2).join('\n');
-    }
-}
 
 // --- the schema and the page ----------------------------------------------------------------------
 
@@ -243,16 +221,6 @@ async function checkSubchart() {
 }
 
 // --- what is refused ------------------------------------------------------------------------------
-
-async function refusal(given, says, options) {
-    try {
-        await template(given, options);
-    } catch (error) {
-        const said = error.message.replace(/\/(?=\w)/g, '.');
-        return said.includes(says) ? [] : [`it says: ${said}`];
-    }
-    return 'it was taken';
-}
 
 async function checkRefused() {
     const rows = yaml.parse(read(here, 'refused.yaml'));
