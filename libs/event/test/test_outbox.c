@@ -163,6 +163,27 @@ static void test_the_stream_refuses(void **state)
     assert_int_equal(info.last_sequence, 8);
 }
 
+/* Many are under way when the server dies: each is there once, those of a thing in order. */
+static void test_the_server_dies_with_many_under_way(void **state)
+{
+    (void)state;
+    enum { THINGS = 100, ROUNDS = 4 };
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < THINGS; i++) {
+            char id[UUID_TEXT];
+            snprintf(id, sizeof(id), "01890000-0000-7000-8000-%012d", i);
+            change(outbox, id);
+            if (i == THINGS / 2)
+                nats_server_kill(&server);
+        }
+        nats_server_restart(&server);
+    }
+    await_published();
+    await_connected(bus);
+    assert_int_equal(read_stream(told, TOLD_MAX), ROUNDS * THINGS);
+    expect_in_order(told, ROUNDS * THINGS);
+}
+
 static void make_stream(int message_size)
 {
     char config[128];
@@ -493,6 +514,7 @@ int main(void)
         CASE(test_events_are_told_of_at_once),
         CASE(test_the_server_is_away),
         CASE(test_the_stream_refuses),
+        CASE(test_the_server_dies_with_many_under_way),
         CASE(test_one_of_several_is_refused),
         CASE(test_an_event_that_holds_up_the_line),
         CASE(test_what_no_server_would_take),
