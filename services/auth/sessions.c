@@ -103,7 +103,7 @@ struct err *session_tokens(const struct service *service, const struct session *
     str_copy(tokens.session_id, sizeof(tokens.session_id), session->id);
 
     struct jose_claims claims = {
-        .iat_s = now_ms / 1000,
+        .iat_s = MIN(session->rotated_at_ms, now_ms) / 1000,
         .exp_s = now_ms / 1000 + settings->access_token_ttl_s,
     };
     str_copy(claims.iss, sizeof(claims.iss), service->issuer);

@@ -33,7 +33,8 @@ struct err *session_begin(const struct service *service, struct ctx *ctx,
  */
 struct err *session_rotate(const struct service *service, struct ctx *ctx,
                            const char *refresh_token, struct session *out_session) MUST_CHECK;
-/* Tokens of a session as it is now. */
+/* Tokens of a session as it is now, issued (iat) at its last rotation or its beginning: not by the
+ * clock, which may have gone past a suspension that nobody here has seen yet. */
 struct err *session_tokens(const struct service *service, const struct session *session,
                            const struct account *account, struct tokens *out_tokens) MUST_CHECK;
 
@@ -44,7 +45,11 @@ struct err *session_tokens(const struct service *service, const struct session *
 
 /* What a gateway needs to refuse access tokens that are still valid by their own word: those with
  * this sid (or, of all of a user's sessions, this sub) that were issued at or before revoked_at, until
- * expires_at, when the last of them has ended by itself. */
+ * expires_at, when the last of them has ended by itself, for those, too, whose clock is behind.
+ *
+ * No token that a session gave is issued later than it was revoked: the transaction that begins or
+ * rotates it and the one that ends it collide or see each other, and revoked_at is that of the last
+ * rotation at least. */
 struct revocation {
     char sid[UUID_TEXT]; /* not of sessions.revoked */
     char sub[UUID_TEXT];

@@ -326,7 +326,8 @@ static const struct json_value *await_event(struct ear *ear, size_t *from, const
     return json_get(json_root(ear->events[index]), "data");
 }
 
-static void check_revocation(const struct json_value *data, const char *sid, const char *reason)
+/* revoked_at */
+static int64_t check_revocation(const struct json_value *data, const char *sid, const char *reason)
 {
     int64_t revoked_ms = 0, expires_ms = 0;
     const char *revoked = json_string(json_get(data, "revoked_at"));
@@ -336,7 +337,8 @@ static void check_revocation(const struct json_value *data, const char *sid, con
         CHECK_STR(reason, json_string(json_get(data, "sid")), sid);
     assert_true(clock_parse(revoked, strlen(revoked), &revoked_ms));
     assert_true(clock_parse(expires, strlen(expires), &expires_ms));
-    CHECK_INT(reason, expires_ms - revoked_ms, DEFAULTS.access_token_ttl_s * 1000);
+    CHECK_INT(reason, expires_ms - revoked_ms, DEFAULTS.access_token_ttl_s * 1000 + 60000);
+    return revoked_ms;
 }
 
 static void test_revocations(void **state)
@@ -367,8 +369,15 @@ static void test_revocations(void **state)
     check_revocation(await_event(&ear, &from, ann.id, SESSION_REVOKED),
                      reply_text(&second, "session_id"), "reused");
 
+    /* By a replica whose clock is a minute ahead. */
+    _cleanup_(reply_deinit) struct reply fourth = log_in(&fixture->auth, ANN, PASSWORD);
+    check_reply("ahead", &fourth, 200, "");
+    int64_t ahead_ms = clock_now_ms() + 60000;
+    test_database_run(&fixture->database, "UPDATE sessions SET rotated_at = rotated_at + 61000");
     fake_directory_change(&directory, ann.id, ANN, ROLE_USER, STATUS_SUSPENDED);
-    check_revocation(await_event(&ear, &from, ann.id, SESSIONS_REVOKED), NULL, "suspended");
+    int64_t revoked_ms =
+        check_revocation(await_event(&ear, &from, ann.id, SESSIONS_REVOKED), NULL, "suspended");
+    assert_true(revoked_ms >= ahead_ms);
     fake_directory_change(&directory, ann.id, ANN, ROLE_ADMIN, STATUS_SUSPENDED); /* no news */
     fake_directory_remove(&directory, ann.id);
     check_revocation(await_event(&ear, &from, ann.id, SESSIONS_REVOKED), NULL, "deleted");

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include <base/clock.h>
 #include <base/encode.h>
 #include <base/str.h>
 #include <jose/jose.h>
@@ -67,6 +68,39 @@ static void test_late_within_the_grace(void **state)
         assert_string_equal(reply_text(&late, "refresh_token"), present);
     }
     check_refresh(&fixture->auth, "present", present, true);
+}
+
+static void check_times(struct fixture *fixture, const char *row, const struct reply *reply)
+{
+    struct jose_claims claims;
+    const char *token = reply_text(reply, "access_token");
+    const struct jose_expect expect = {.iss = "http://test", .aud = "plankton", .clock_skew_s = 30};
+    const struct service *service = fixture->auth.runtime.state;
+    int64_t now_s = clock_now_ms() / 1000;
+    expect_ok(jose_token_verify(service->keys.all, &expect, token, strlen(token), &claims));
+    CHECK_INT(row, claims.iat_s,
+              test_database_number(&fixture->database, "SELECT rotated_at FROM sessions") / 1000);
+    CHECK(row, claims.exp_s >= now_s + DEFAULTS.access_token_ttl_s - 60 &&
+                   claims.exp_s <= now_s + DEFAULTS.access_token_ttl_s);
+}
+
+/* A token is issued at the rotation, whose transaction a suspension collides with, and not at the time
+ * at which it is given out, when there may have been one. */
+static void test_when_a_token_is_issued(void **state)
+{
+    struct fixture *fixture = *state;
+    register_person(&fixture->auth, ANN);
+    _cleanup_(reply_deinit) struct reply first = log_in(&fixture->auth, ANN, PASSWORD);
+    check_times(fixture, "login", &first);
+    test_database_run(&fixture->database, "UPDATE sessions SET rotated_at = rotated_at - 60000");
+    _cleanup_(reply_deinit) struct reply second =
+        refresh_with(&fixture->auth, reply_text(&first, "refresh_token"));
+    check_times(fixture, "refresh", &second);
+    test_database_run(&fixture->database, "UPDATE sessions SET rotated_at = rotated_at - 5000");
+    _cleanup_(reply_deinit) struct reply late =
+        refresh_with(&fixture->auth, reply_text(&first, "refresh_token"));
+    check_reply("late", &late, 200, "");
+    check_times(fixture, "late", &late);
 }
 
 /* Each row ends the session: its present token is of no use either. */
@@ -452,6 +486,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_rotation),
         TEST(test_late_within_the_grace),
+        TEST(test_when_a_token_is_issued),
         TEST(test_reuse_ends_the_session),
         TEST(test_no_grace),
         TEST(test_racers_get_the_same_successor),
