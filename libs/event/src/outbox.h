@@ -14,6 +14,7 @@ struct outbox_held {
     char id[UUID_TEXT]; /* "": there is none */
     char type[EVENT_TYPE_MAX + 1];
     int64_t since_ms; /* monotonic: as this process has seen it */
+    bool is_cause;    /* of the present failure */
 };
 
 struct outbox {

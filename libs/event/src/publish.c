@@ -120,6 +120,7 @@ static struct err *read_rows(struct batch *batch, struct sql_conn *conn)
 static void note_held(struct outbox *outbox, const struct row *row)
 {
     struct outbox_held *held = &outbox->held;
+    held->is_cause = true;
     if (str_equal(held->id, row->id))
         return;
     str_copy(held->id, sizeof(held->id), row->id);
@@ -306,15 +307,15 @@ static void tell(struct outbox *outbox, const struct err *e)
 {
     int64_t now_ms = clock_mono_ms();
     const struct outbox_held *held = &outbox->held;
-    int64_t held_ms = *held->id ? now_ms - held->since_ms : 0;
+    int64_t held_ms = held->is_cause ? now_ms - held->since_ms : 0;
     enum slog_level level = held_ms < outbox->tell_every_ms ? SLOG_WARN : SLOG_ERROR;
     if (now_ms < outbox->tell_at_ms || ctx_is_done(&outbox->ctx) || !slog_enabled(level))
         return;
     outbox->tell_at_ms = now_ms + outbox->tell_every_ms;
     const struct slog_pair pairs[] = {
-        *held->id ? SLOG_STR("event_id", held->id) : (struct slog_pair){0},
-        *held->id ? SLOG_STR("event_type", held->type) : (struct slog_pair){0},
-        *held->id ? SLOG_I64("held_s", held_ms / 1000) : (struct slog_pair){0},
+        held->is_cause ? SLOG_STR("event_id", held->id) : (struct slog_pair){0},
+        held->is_cause ? SLOG_STR("event_type", held->type) : (struct slog_pair){0},
+        held->is_cause ? SLOG_I64("held_s", held_ms / 1000) : (struct slog_pair){0},
         SLOG_I64("pending", atomic_load(&outbox->pending)),
         SLOG_ERR(e),
     };
@@ -332,6 +333,7 @@ static enum outbox_progress fail(struct outbox *outbox, struct err *e)
     return OUTBOX_STUCK;
 }
 
+/* Something was published, or nothing is left: another replica was here, or a person. */
 static void succeed(struct outbox *outbox)
 {
     if (outbox->is_failing)
@@ -343,6 +345,7 @@ static void succeed(struct outbox *outbox)
 
 enum outbox_progress outbox_publish(struct outbox *outbox, bool is_signalled)
 {
+    outbox->held.is_cause = false;
     struct err *e = count_now_and_then(outbox);
     if (e)
         return fail(outbox, e);
@@ -354,7 +357,7 @@ enum outbox_progress outbox_publish(struct outbox *outbox, bool is_signalled)
     e = publish_batch(outbox, &progress);
     if (e)
         return fail(outbox, e);
-    if (progress == OUTBOX_MORE)
+    if (progress != OUTBOX_STUCK)
         succeed(outbox);
     return progress;
 }

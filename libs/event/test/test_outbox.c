@@ -275,6 +275,11 @@ static void test_an_event_that_holds_up_the_line(void **state)
     str_copy_n(id, sizeof(id), found, strlen("\"event_id\":\"") + UUID_TEXT);
     size_t first = log_length();
     await_logged(first, (const char *const[]){"\"level\":\"error\"", id, "\"pending\":1,", NULL});
+    test_database_run(&database, "DELETE FROM outbox"); /* by a person who gives it up */
+    await_logged(first, (const char *const[]){"events are published again", NULL});
+    first = log_length();
+    change(outbox, A);
+    await_logged(first, (const char *const[]){"\"level\":\"warn\"", "\"held_s\":0,", NULL});
     make_stream(-1);
     await_logged(first, (const char *const[]){"events are published again", NULL});
     await_published();

@@ -10,13 +10,13 @@
  * is retryable that goes on for ever. For another one it is set aside the max_failures-th time that
  * it fails so: deliveries that failed for a retryable reason do not count, and each replica counts
  * for itself, on each connection anew. What is no CloudEvent whose type is its subject and whose
- * data fit the row's model is set aside at once. Then it is
- * a dead letter: in the stream DEAD (256 MiB, the oldest make room) on the subject
- * dead.<service>.<type>, with the headers Plankton-Error (slug), Plankton-Error-Detail,
- * Plankton-Deliveries and Plankton-Consumer; inbox_replay() handles it again. Until DEAD has taken it,
- * it is not passed over. Events whose type has no row in the table are acknowledged and forgotten.
- * What has more than 256 KiB, or an id of more than 255 bytes, is no event; of the former the letter
- * has the beginning. A subject too long for the letter's becomes dead.<service>.unnamed.
+ * data fit the row's model is set aside at once. Then it is a dead letter: in the stream DEAD (256
+ * MiB, the oldest make room) on the subject dead.<service>.<type>, with the headers Plankton-Error
+ * (slug), Plankton-Error-Detail, Plankton-Deliveries and Plankton-Consumer; inbox_replay() handles it
+ * again. Until DEAD has taken it, it is not passed over. Events whose type has no row in the table
+ * are acknowledged and forgotten. What has more than 256 KiB, or an id of more than 255 bytes, is no
+ * event; of the former the letter has the beginning. A subject too long for the letter's becomes
+ * dead.<service>.unnamed.
  *
  * The place reached stands in the table `inbox_places`, written with the effect. A consumer that has
  * none, or finds at a connection or at an event that there is something between its place and what
