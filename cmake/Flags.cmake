@@ -38,9 +38,9 @@ elseif(PLANKTON_COVERAGE)
   target_link_options(plankton_flags INTERFACE --coverage)
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   if(PLANKTON_STATIC)
-    # Not static-pie: that has a dynamic section and 200 KB of relocations, which each process would
-    # apply to itself as it starts, in pages that are then its own. What is lost is that the program
-    # lies at a random address; stack, heap and mappings still do.
+    # Not static-pie: that has a dynamic section, by which each process would relocate itself as it
+    # starts, and half a megabyte of tables would be pages of its own. What is lost is that the
+    # program lies at a random address; stack, heap and mappings still do.
     # The linker warns of getaddrinfo() and others: what they would load at run time is the files of
     # /etc/nsswitch.conf. Without those, libc itself asks /etc/hosts, /etc/passwd and DNS.
     set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
@@ -52,8 +52,12 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   endif()
   # Debian's gcc predefines nothing here, but a distribution that does would warn of the redefinition.
   target_compile_options(plankton_flags INTERFACE
-    -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection
-    -fcf-protection)
+    -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    target_compile_options(plankton_flags INTERFACE -fcf-protection)
+  elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+    target_compile_options(plankton_flags INTERFACE -mbranch-protection=standard)
+  endif()
   target_link_options(plankton_flags INTERFACE
     -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed)
   set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
