@@ -249,18 +249,34 @@ static struct err *put_stream(struct bus *bus, struct ctx *ctx, const struct bus
     return bus_js_call(bus, ctx, subject, &body, NULL, &code);
 }
 
-struct err *bus_ensure_stream(struct bus *bus, struct ctx *ctx, const struct bus_stream *stream)
+static struct err *find_config(struct bus *bus, struct ctx *ctx, const char *name,
+                               struct json_doc **out_info, const struct json_value **out_config)
 {
-    _cleanup_(json_free) struct json_doc *info = NULL;
     int64_t code;
-    struct err *e = bus_js_stream(bus, ctx, stream->name, &info, &code);
+    struct err *e = bus_js_stream(bus, ctx, name, out_info, &code);
     if (e && code != BUS_JS_STREAM_NOT_FOUND)
         return e;
+    *out_config = e ? NULL : json_get(json_root(*out_info), "config");
     err_free(e);
-    const struct json_value *config = info ? json_get(json_root(info), "config") : NULL;
+    return NULL;
+}
+
+struct err *bus_ensure_stream(struct bus *bus, struct ctx *ctx, const struct bus_stream *stream)
+{
+    _cleanup_(json_free) struct json_doc *before = NULL, *after = NULL;
+    const struct json_value *config = NULL;
+    TRY(find_config(bus, ctx, stream->name, &before, &config));
     if (config && has_own_config(bus, stream, config))
         return NULL;
-    return put_stream(bus, ctx, stream, config);
+    bool is_change = config;
+    TRY(put_stream(bus, ctx, stream, config));
+    if (!is_change)
+        return NULL;
+    /* A cluster that has just made the stream may agree, and change nothing. */
+    TRY(find_config(bus, ctx, stream->name, &after, &config));
+    if (config && has_own_config(bus, stream, config))
+        return NULL;
+    return err_new(&ERR_UPSTREAM_UNAVAILABLE, "the server has not changed stream %s", stream->name);
 }
 
 /* --- declared streams --- */
