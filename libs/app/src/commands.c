@@ -85,15 +85,22 @@ static struct err *ask(const char *url, struct http_answer *answer)
 int app_healthcheck(struct process *process)
 {
     _cleanup_(buf_deinit) struct buf url = BUF_INIT(1024);
-    write_url(process->settings.shared.admin_addr, &url);
+    if (process->argument)
+        buf_append_str(&url, process->argument);
+    else
+        write_url(process->settings.shared.admin_addr, &url);
     _cleanup_(http_answer_deinit) struct http_answer answer = {0};
     struct err *e = ask(buf_text(&url), &answer);
     if (e)
         return app_fail(process, e);
     _cleanup_(buf_deinit) struct buf line = BUF_INIT(TEXT_MAX);
-    buf_printf(&line, "%s: %.*s\n", process->app->name, (int)answer.body_len, answer.body);
+    if (process->argument) /* whatever is served there */
+        buf_printf(&line, "%s: %s: %d\n", process->app->name, process->argument, answer.status);
+    else
+        buf_printf(&line, "%s: %.*s\n", process->app->name, (int)answer.body_len, answer.body);
     int status = app_print(process, &line);
-    return answer.status == 200 ? status : APP_EXIT_FAILED;
+    bool is_fine = answer.status >= 200 && answer.status < 300;
+    return is_fine ? status : APP_EXIT_FAILED;
 }
 
 /* --- openapi --- */

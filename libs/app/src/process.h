@@ -25,7 +25,8 @@ enum phase { PHASE_STARTING, PHASE_SERVING, PHASE_STOPPING };
 
 struct process {
     const struct app *app;
-    int64_t began_ms; /* monotonic */
+    const char *argument; /* of the command line, behind the command; NULL: none */
+    int64_t began_ms;     /* monotonic */
     struct settings settings;
     struct app_runtime runtime;
     struct ctx ctx; /* ends with the first signal */

@@ -50,7 +50,7 @@ static int print_help(struct process *process);
 
 static const struct command {
     const char *name;
-    const char *option; /* NULL: takes none */
+    const char *option; /* which must be there; "[WORD]": what may be; NULL: takes none */
     int (*run)(struct process *process);
     bool needs_settings;
     unsigned needs; /* enum app_needs: only apps with these have the command */
@@ -62,8 +62,8 @@ static const struct command {
     {"migrate", "--status", app_migrate_status, true, APP_DATABASE,
      "list the migrations, applied and pending"},
     {"config", NULL, print_config, false, 0, "show every setting, its value, source and meaning"},
-    {"healthcheck", NULL, app_healthcheck, true, 0,
-     "ask the running process whether it is ready; exit status 0 or 1"},
+    {"healthcheck", "[URL]", app_healthcheck, true, 0,
+     "ask the running process, or URL, whether it is ready; exit status 0 or 1"},
     {"openapi", NULL, app_openapi, true, 0, "print the OpenAPI document"},
     {"asyncapi", NULL, app_asyncapi, false, APP_BUS,
      "print the AsyncAPI document: requests and events on NATS"},
@@ -100,9 +100,10 @@ static bool is_called(const struct command *command, int argc, char **argv)
     if (argc < 2)
         return command->run == app_serve;
     const char *name = str_starts_with(argv[1], "--") ? argv[1] + 2 : argv[1];
-    const char *option = argc > 2 ? argv[2] : "";
+    const char *option = command->option ? command->option : "";
+    bool may_have_any = option[0] == '[';
     return argc <= 3 && str_equal(name, command->name) &&
-           str_equal(option, command->option ? command->option : "");
+           (may_have_any || str_equal(argc > 2 ? argv[2] : "", option));
 }
 
 static const struct command *find_command(const struct app *app, int argc, char **argv)
@@ -179,6 +180,7 @@ int app_run(int argc, char **argv, const struct app *app)
     limit_stacks();
     _cleanup_(deinit_process) struct process process = {0};
     init_process(&process, app);
+    process.argument = argc > 2 ? argv[2] : NULL;
     struct err *e = app_settings_init(&process.settings, app);
     process.runtime.own_settings = process.settings.own;
     if (!e && (own || command->needs_settings))

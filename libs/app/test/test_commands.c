@@ -151,6 +151,9 @@ static const struct {
     {"unknown", &plain, 2, {"bogus"}, {0}, {"Usage: plain"}},
     {"unknown option", &full, 2, {"migrate", "--bogus"}, {0}, {"Usage: sample"}},
     {"too much", &plain, 2, {"version", "--status"}, {0}, {"Usage: plain"}},
+    {"nobody to ask", &plain, 1, {"healthcheck", "http://127.0.0.1:1/"}, {0}, {"127.0.0.1:1"}},
+    {"no URL", &plain, 1, {"healthcheck", "bogus"}, {0}, {"bogus"}},
+    {"two URLs", &plain, 2, {"healthcheck", "http://a", "http://b"}, {0}, {"Usage: plain"}},
     {"far too much", &full, 2, {"migrate", "--status", "x"}, {0}, {"Usage: sample"}},
     {"no database", &plain, 2, {"migrate"}, {0}, {"Usage: plain"}},
     {"help on own ones",
@@ -341,6 +344,19 @@ static void test_healthcheck(void **state)
         struct child child;
         CHECK_INT(hosts[i], run(&child, &plain, ARGS("healthcheck"), ENV(address)), 0);
         CHECK_STR(hosts[i], child.text, "plain: {\"ready\":true,\"reasons\":{}}\n");
+    }
+    static const struct {
+        const char *path;
+        int status, exit_status;
+    } rows[] = {{"/livez", 200, 0}, {"/nowhere", 404, 1}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char url[64], line[96];
+        struct child child;
+        snprintf(url, sizeof(url), "http://127.0.0.1%s%s", port, rows[i].path);
+        snprintf(line, sizeof(line), "plain: %s: %d\n", url, rows[i].status);
+        CHECK_INT(rows[i].path, run(&child, &plain, ARGS("healthcheck", url), NULL),
+                  rows[i].exit_status);
+        CHECK_STR(rows[i].path, child.text, line);
     }
     child_stop(&service);
 }

@@ -7,10 +7,10 @@
  *         return app_run(argc, argv, &(struct app){.name = "hello", .routes = ROUTES(routes)});
  *     }
  *
- * Subcommands: serve (default), migrate [--status], config, healthcheck, openapi, asyncapi (with
- * APP_BUS), version, help, and those of the service itself (.commands). Exit status: 0; 1 for a
- * failure, a second signal and an unhealthy process; 2 for a wrong command or wrong settings, all of
- * which one message lists.
+ * Subcommands: serve (default), migrate [--status], config, healthcheck [URL] (of an answer of 2xx;
+ * else its own /readyz), openapi, asyncapi (with APP_BUS), version, help, and those of the service
+ * itself (.commands). Exit status: 0; 1 for a failure, a second signal and an unhealthy process; 2
+ * for a wrong command or wrong settings, all of which one message lists.
  *
  * serve, in this order:
  *   1. settings are loaded, logs begin, database, bus and verifier are opened; none of them need be
