@@ -111,8 +111,8 @@ int fixture_start(void **state)
     struct fixture *fixture = calloc(1, sizeof(*fixture));
     assert_non_null(fixture);
     test_database_open(&fixture->database, auth_app.migrations);
+    fake_directory_clear(&directory); /* before the snapshot that a replica begins with */
     replica_start(&fixture->auth, &fixture->database, &DEFAULTS);
-    fake_directory_clear(&directory);
     if (!directory.bus)
         fake_directory_start(&directory, server.url, fixture->auth.runtime.bus);
     struct ctx ctx;
