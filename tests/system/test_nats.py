@@ -99,6 +99,8 @@ def test_least_permissions_suffice(guarded_mesh, guarded):
     harness.wait_until("the letter is there",
                        lambda: "malformed_event" in mesh.auth.run("replay", "--list")[1])
     assert "failed again" in mesh.auth.run("replay")[1]
+    status, output = mesh.auth.run("resync")
+    assert status == 0 and "0 added, 0 changed, 0 removed, " in output, output
     for service in (mesh.users, mesh.auth):
         assert "message bus refuses" not in service.process.log()
         assert PASSWORDS[service.name] not in service.process.log()
