@@ -55,7 +55,7 @@ static bool parse(const char *text, struct parts *out_parts)
 {
     int64_t memory_kib = 0, passes = 0;
     bool is_right = take(&text, "$argon2id$v=19$m=") &&
-                    take_number(&text, UINT32_MAX, &memory_kib) && take(&text, ",t=") &&
+                    take_number(&text, ARGON2_KIB_MAX, &memory_kib) && take(&text, ",t=") &&
                     take_number(&text, ARGON2_PASSES_MAX, &passes) && take(&text, ",p=1$") &&
                     take_bytes(&text, SALT_CHARS, out_parts->salt, sizeof(out_parts->salt)) &&
                     take(&text, "$") &&

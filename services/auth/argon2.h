@@ -15,8 +15,10 @@
 
 #define ARGON2_TEXT 128
 
-/* A hash with more is none: it would keep a worker for hours, and nothing can stop it. */
+/* A hash with more is none: it would keep a worker for hours, and nothing can stop it; or take all the
+ * memory there is, which a kernel that overcommits (that of a cluster's node) does not refuse. */
 #define ARGON2_PASSES_MAX 100
+#define ARGON2_KIB_MAX    4194304
 
 struct argon2_cost {
     unsigned long long passes;

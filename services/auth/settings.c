@@ -58,7 +58,7 @@ static const struct cfg_setting rows[] = {
                .check = check_key,
                .help = "Encrypts the signing keys at rest; 32 bytes in hexadecimal"),
     CFG_SIZE(struct auth_settings, argon2_memory_kib, "ARGON2_MEMORY_KIB", .def = "19456KiB",
-             .min = 8, .max = 4194304, .help = "Memory of one password hash (argon2id)"),
+             .min = 8, .max = ARGON2_KIB_MAX, .help = "Memory of one password hash (argon2id)"),
     CFG_INT(struct auth_settings, argon2_passes, "ARGON2_PASSES", .def = "2", .min = 1,
             .max = ARGON2_PASSES_MAX, .help = "Passes of one password hash"),
     CFG_INT(struct auth_settings, hash_workers, "HASH_WORKERS", .def = "0", .min = 0,

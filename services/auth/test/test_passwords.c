@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <alloc_fail.h>
 #include <base/str.h>
@@ -124,12 +125,13 @@ static void test_outdated(void **state)
                   rows[i].is_outdated);
 }
 
+#define SALT "$c29tZXNhbHRzb21lc2FsdA"
+#define HASH "$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
 /* That it could not be tried does not make a password wrong. */
 static void test_what_cannot_be_verified(void **state)
 {
     struct fixture *fixture = *state;
-#define SALT "$c29tZXNhbHRzb21lc2FsdA"
-#define HASH "$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
     static const struct {
         const char *name, *hash;
         const struct err_kind *kind;
@@ -146,7 +148,8 @@ static void test_what_cannot_be_verified(void **state)
         {"no base64", "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2Fsd!" HASH, &ERR_INTERNAL},
         {"unused bits", "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdB" HASH, &ERR_INTERNAL},
         {"more", "$argon2id$v=19$m=8,t=1,p=1" SALT HASH "A", &ERR_INTERNAL},
-        {"4 TiB", "$argon2id$v=19$m=4294967295,t=1,p=1" SALT HASH, &ERR_OUT_OF_MEMORY},
+        {"4 TiB", "$argon2id$v=19$m=4294967295,t=1,p=1" SALT HASH, &ERR_INTERNAL},
+        {"more than 4 GiB", "$argon2id$v=19$m=4194305,t=1,p=1" SALT HASH, &ERR_INTERNAL},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         bool is_right = true;
@@ -155,6 +158,30 @@ static void test_what_cannot_be_verified(void **state)
         CHECK(rows[i].name, is_right);
     }
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they take terabytes */
+/* Nor does want of memory. A kernel that overcommits would give it, but for the limit. */
+static void test_want_of_memory(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rlimit before, small;
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    small = before;
+    small.rlim_cur = (rlim_t)2 << 30;
+    assert_int_equal(setrlimit(RLIMIT_AS, &small), 0);
+    bool is_right = true;
+    struct err *e = password_verify(fixture->passwords, NULL, "x",
+                                    "$argon2id$v=19$m=4194304,t=1,p=1" SALT HASH, &is_right);
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    expect_error(e, &ERR_OUT_OF_MEMORY);
+    assert_true(is_right);
+}
+#else
+static void test_want_of_memory(void **state)
+{
+    (void)state;
+}
+#endif
 
 static void test_an_ended_ctx(void **state)
 {
@@ -231,10 +258,15 @@ static void test_workers_by_cores(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_policy), TEST(test_hash_and_verify),
-        TEST(test_outdated),           TEST(test_what_cannot_be_verified),
-        TEST(test_an_ended_ctx),       TEST(test_out_of_memory),
-        TEST(test_workers_by_cores),   cmocka_unit_test(test_a_turn_that_does_not_come),
+        cmocka_unit_test(test_policy),
+        TEST(test_hash_and_verify),
+        TEST(test_outdated),
+        TEST(test_what_cannot_be_verified),
+        TEST(test_want_of_memory),
+        TEST(test_an_ended_ctx),
+        TEST(test_out_of_memory),
+        TEST(test_workers_by_cores),
+        cmocka_unit_test(test_a_turn_that_does_not_come),
     };
     return cmocka_run_group_tests_name("auth.passwords", tests, NULL, NULL);
 }
