@@ -295,7 +295,32 @@ class Service:
         return self
 
 
-class Mesh:
+class Front:
+    """What clients see of a mesh: the gateway (with an address), and the admin's (email, password)."""
+
+    gateway = None
+    admin = (ADMIN_EMAIL, ADMIN_PASSWORD)
+
+    def call(self, method, target, body=None, **kwargs):
+        return call(self.gateway.address, method, target, body, **kwargs)
+
+    def register(self, email=None, password="correct horse battery", name="Ann"):
+        email = email or f"user-{secrets.token_hex(6)}@example.com"
+        answer = self.call("POST", "/api/v1/auth/register",
+                           {"email": email, "password": password, "name": name})
+        assert answer.status == 201, answer
+        return answer.json
+
+    def login(self, email, password="correct horse battery"):
+        answer = self.call("POST", "/api/v1/auth/login", {"email": email, "password": password})
+        assert answer.status == 200, answer
+        return answer.json
+
+    def admin_token(self):
+        return self.login(*self.admin)["access_token"]
+
+
+class Mesh(Front):
     """nats-server, users, auth and the gateway. nats: one that runs already, and stays the caller's."""
 
     def __init__(self, gateway_env=None, auth_env=None, users_env=None, nats=None):
@@ -348,24 +373,6 @@ class Mesh:
     def _add(self, service):
         self.services.append(service)
         return service
-
-    def call(self, method, target, body=None, **kwargs):
-        return call(self.gateway.address, method, target, body, **kwargs)
-
-    def register(self, email=None, password="correct horse battery", name="Ann"):
-        email = email or f"user-{secrets.token_hex(6)}@example.com"
-        answer = self.call("POST", "/api/v1/auth/register",
-                           {"email": email, "password": password, "name": name})
-        assert answer.status == 201, answer
-        return answer.json
-
-    def login(self, email, password="correct horse battery"):
-        answer = self.call("POST", "/api/v1/auth/login", {"email": email, "password": password})
-        assert answer.status == 200, answer
-        return answer.json
-
-    def admin_token(self):
-        return self.login(ADMIN_EMAIL, ADMIN_PASSWORD)["access_token"]
 
     def close(self, check=True):
         """Stops everything; each service must end with status 0 and without a sanitizer's report."""
