@@ -82,7 +82,7 @@ async function checkBinaries(byName) {
 // --- what single renders must show ----------------------------------------------------------------
 
 const arrows = ['gateway -> auth:8080', 'gateway -> users:8080', 'users -> auth:8080', 'users -> nats:4222', 'users -> postgresql:5432',
-    'auth -> nats:4222', 'auth -> postgresql:5432', 'test -> gateway:9090', 'test -> users:9090', 'test -> auth:9090'];
+    'auth -> nats:4222', 'auth -> postgresql:5432', 'test -> gateway:8080', 'test -> gateway:9090', 'test -> users:9090', 'test -> auth:9090'];
 const dns = ['gateway', 'auth', 'users', 'test'].flatMap((part) => [`${part} -> *:53`, `${part} -> *:53/udp`]);
 
 async function checkDefault({ all, text }, gitops) {
