@@ -5,6 +5,7 @@ Only the standard library is used, so that the suite runs wherever python3-pytes
 import http.client
 import json
 import os
+import pty
 import random
 import re
 import secrets
@@ -15,6 +16,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import unittest
 from pathlib import Path
 
 BIN = Path(os.environ.get("PLANKTON_BIN", "build/debug/bin")).resolve()
@@ -273,6 +275,21 @@ class Service:
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=PATIENCE_S)
         return done.returncode, done.stdout
+
+    def run_on_terminal(self, *arguments):
+        """What a subcommand shows on the terminal that is its standard error."""
+        try:
+            terminal, end = pty.openpty()
+        except OSError:
+            raise unittest.SkipTest("no terminal can be had (/dev/pts is not mounted)") from None
+        try:
+            subprocess.run([BIN / self.name, *arguments], env=self.env, check=True, stderr=end,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                           timeout=PATIENCE_S)
+            return os.read(terminal, 65536).decode()
+        finally:
+            os.close(terminal)
+            os.close(end)
 
     def _address(self, message):
         def match(line):

@@ -1,10 +1,5 @@
 """From SQLite to PostgreSQL by export and import: afterwards everybody can sign in."""
-import os
-import pty
 import secrets
-import subprocess
-
-import pytest
 
 import harness
 
@@ -122,17 +117,7 @@ def test_a_line_that_is_wrong(tmp_path, mesh):
 
 def test_progress_on_a_terminal(mesh):
     """There only: a log has the result alone."""
-    try:
-        terminal, end = pty.openpty()
-    except OSError:
-        pytest.skip("no terminal can be had here (/dev/pts is not mounted)")
-    try:
-        subprocess.run([harness.BIN / "users", "export"], env=mesh.users.env, check=True,
-                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=end)
-        shown = os.read(terminal, 4096).decode()
-    finally:
-        os.close(terminal)
-        os.close(end)
+    shown = mesh.users.run_on_terminal("export")
     assert "\rexported " in shown and shown.rstrip().endswith(" users exported"), shown
     status, output = mesh.users.run("export")
     assert status == 0 and "\r" not in output

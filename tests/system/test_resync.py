@@ -1,8 +1,6 @@
 """users' database is restored from a backup: auth goes back with it by `auth resync`."""
 import os
-import pty
 import sqlite3
-import subprocess
 
 import pytest
 
@@ -127,12 +125,5 @@ def test_users_is_away_and_the_progress(own_mesh):
     mesh.users.start()
     mesh.users.wait_ready()
     assert mesh.auth.run("resync", "--all")[0] == 2
-    terminal, end = pty.openpty()
-    try:
-        subprocess.run([harness.BIN / "auth", "resync"], env=mesh.auth.env, check=True,
-                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=end)
-        shown = os.read(terminal, 65536).decode()
-    finally:
-        os.close(terminal)
-        os.close(end)
+    shown = mesh.auth.run_on_terminal("resync")
     assert "\rcompared 1 users" in shown, shown
