@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include <base/clock.h>
 #include <base/str.h>
 #include <conc/thread.h>
 #include <slog/slog.h>
@@ -30,6 +31,7 @@
 #define ENSURE_MS       5000
 #define PAUSE_MIN_MS    50
 #define PAUSE_MAX_MS    2000
+#define TELL_EVERY_MS   60000
 
 static void drop_message(void *message)
 {
@@ -156,6 +158,42 @@ static struct err *ensure_consumer(struct bus_consumer *consumer, char name[BUS_
     return NULL;
 }
 
+/* --- what the operator sees --- */
+
+static void set_waiting(const struct bus_consumer *consumer, int64_t value)
+{
+    if (consumer->waiting)
+        metric_set(consumer->waiting, value);
+}
+
+/* A reason is told of when it comes, and every minute for as long as nothing mends itself. */
+static void tell_waits(struct bus_consumer *consumer, const struct err *e)
+{
+    int64_t now_ms = clock_mono_ms();
+    if (ctx_is_done(&consumer->taking))
+        return;
+    if (!consumer->told)
+        consumer->waits_since_ms = now_ms;
+    set_waiting(consumer, 1);
+    if (err_kind(e) == consumer->told && now_ms < consumer->tell_at_ms)
+        return;
+    consumer->told = err_kind(e);
+    consumer->tell_at_ms = now_ms + TELL_EVERY_MS;
+    int64_t waits_ms = now_ms - consumer->waits_since_ms;
+    SLOG_AT(waits_ms < TELL_EVERY_MS ? SLOG_WARN : SLOG_ERROR, "consumer waits",
+            SLOG_STR("stream", consumer->options.stream),
+            SLOG_STR("consumer", consumer->options.durable), SLOG_I64("waits_s", waits_ms / 1000),
+            SLOG_ERR(e));
+}
+
+static void tell_goes_on(struct bus_consumer *consumer)
+{
+    set_waiting(consumer, 0);
+    if (TAKE(consumer->told))
+        slog_info("consumer goes on", SLOG_STR("stream", consumer->options.stream),
+                  SLOG_STR("consumer", consumer->options.durable));
+}
+
 /* --- a session --- */
 
 struct session {
@@ -240,7 +278,10 @@ static struct err *begin_session(struct session *session)
     struct bus_consumer *consumer = session->consumer;
     struct bus_session found = {.ctx = &consumer->taking, .state = consumer->state};
     TRY(ensure_consumer(consumer, session->name, &found));
-    return consumer->options.begin ? consumer->options.begin(&found) : NULL;
+    if (consumer->options.begin)
+        TRY(consumer->options.begin(&found));
+    tell_goes_on(consumer);
+    return NULL;
 }
 
 static struct err *run_session(struct bus_consumer *consumer)
@@ -263,26 +304,16 @@ static struct err *run_session(struct bus_consumer *consumer)
 
 /* --- the thread --- */
 
-static void tell(const struct bus_consumer *consumer, const struct err *e, bool is_known)
-{
-    if (is_known || ctx_is_done(&consumer->taking))
-        return;
-    slog_warn("consumer waits", SLOG_STR("stream", consumer->options.stream),
-              SLOG_STR("consumer", consumer->options.durable), SLOG_ERR(e));
-}
-
 static void *consume(void *data)
 {
     struct bus_consumer *consumer = data;
-    bool is_known_to_wait = false;
     int64_t pause_ms = PAUSE_MIN_MS;
     while (!ctx_is_done(&consumer->taking)) {
         struct err *e = bus_wait(consumer->bus, &consumer->taking);
         if (!e)
             e = run_session(consumer);
         if (e)
-            tell(consumer, e, is_known_to_wait);
-        is_known_to_wait = e != NULL;
+            tell_waits(consumer, e);
         pause_ms = e ? MIN(pause_ms * 2, PAUSE_MAX_MS) : PAUSE_MIN_MS;
         err_free(e);
         err_free(ctx_sleep(&consumer->taking, pause_ms));
@@ -319,6 +350,17 @@ static struct metric *make_counter(const struct bus_consumer *consumer, const ch
                                         {"outcome", outcome}));
 }
 
+static struct metric *make_waiting(const struct bus_consumer *consumer)
+{
+    const struct bus_consumer_options *options = &consumer->options;
+    if (!consumer->bus->metrics)
+        return NULL;
+    return metric_gauge(consumer->bus->metrics, "bus_consumer_waiting",
+                        "1 while events cannot be taken: no stream, not permitted, no snapshot",
+                        METRIC_LABELS({"stream", options->stream},
+                                      {"consumer", options->durable ? options->durable : ""}));
+}
+
 static void init_consumer(struct bus_consumer *consumer)
 {
     static atomic_uint_fast64_t made;
@@ -333,6 +375,7 @@ static void init_consumer(struct bus_consumer *consumer)
     consumer->handled = make_counter(consumer, "handled");
     consumer->retried = make_counter(consumer, "retried");
     consumer->dropped = make_counter(consumer, "dropped");
+    consumer->waiting = make_waiting(consumer);
     ctx_init(&consumer->ctx, &consumer->bus->work, CTX_NO_TIMEOUT);
     ctx_init(&consumer->taking, &consumer->bus->taking, CTX_NO_TIMEOUT);
     list_node_init(&consumer->node);

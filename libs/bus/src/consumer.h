@@ -14,6 +14,7 @@ struct bus_consumer {
     struct err *(*handle)(const struct bus_event *event);
     void *state;
     struct metric *handled, *retried, *dropped; /* NULL: none */
+    struct metric *waiting;                     /* 1: no events can be taken; NULL: none */
     pthread_t thread;
     struct ctx ctx;        /* of the handler; child of bus->work */
     struct ctx taking;     /* ends when no further event is to be begun; child of bus->taking */
@@ -24,9 +25,11 @@ struct bus_consumer {
     struct chan *inbox; /* of the present session */
     char inbox_subject[BUS_SUBJECT_TEXT];
     struct bus_subscription subscription;
-    uint64_t next_sequence;  /* every event before it is settled */
-    char stream_created[64]; /* the stream that next_sequence is about */
-    uint64_t tries;          /* ephemeral: of the event at hand */
+    uint64_t next_sequence;             /* every event before it is settled */
+    char stream_created[64];            /* the stream that next_sequence is about */
+    uint64_t tries;                     /* ephemeral: of the event at hand */
+    const struct err_kind *told;        /* why it waits, as the log has it; NULL: it does not */
+    int64_t waits_since_ms, tell_at_ms; /* if it does; monotonic */
 };
 
 /* Handles one event and tells the server what became of it. An error ends the session. */

@@ -1,12 +1,15 @@
 /* Consumers: order, repetition, loss of the server, of its data, of a replica. */
 #include "bus_test.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <base/clock.h>
 #include <base/str.h>
+#include <slog/slog.h>
 #include <slog/trace.h>
 
 #include "internal.h"
@@ -437,6 +440,61 @@ static void test_consumer_is_deleted(void **state)
     expect_seen(&record, 1, 5);
 }
 
+static void await_log(const char *path, const char *text)
+{
+    static char log[65536];
+    for (int tries = 0;; tries++) {
+        FILE *file = fopen(path, "re");
+        assert_non_null(file);
+        log[fread(log, 1, sizeof(log) - 1, file)] = '\0';
+        fclose(file);
+        if (strstr(log, text))
+            return;
+        if (tries > 2000)
+            fail_msg("no \"%s\" in:\n%s", text, log);
+        err_free(ctx_sleep(NULL, 10));
+    }
+}
+
+/* Each reason is told of, not the first one alone, and that it is over: an operator sees what the
+ * consumer waits for now. */
+static void test_waiting_is_told(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/plankton-consumer-XXXXXX";
+    int log = mkstemp(path), nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    assert_true(log >= 0 && nowhere >= 0);
+    slog_init(&(struct slog_options){.service = "test", .fd = log});
+    struct metrics *metrics = NULL;
+    expect_ok(metrics_new(&metrics));
+    struct bus *metered = open_bus_with(
+        &(struct bus_options){.url = server.url, .name = "metered", .metrics = metrics});
+    struct bus_consumer *consumer = NULL;
+    expect_ok(bus_consume(metered, &durable, on_event, &record, &consumer));
+    struct metric *waiting =
+        metric_gauge(metrics, "bus_consumer_waiting", "",
+                     METRIC_LABELS({"stream", "THINGS"}, {"consumer", "reader"}));
+    publish(1, 1);
+    gate_await(&record.gate, 1);
+    assert_int_equal(metric_value(waiting), 0);
+
+    int64_t code;
+    expect_ok(bus_js_call(bus, NULL, "STREAM.DELETE.THINGS", NULL, NULL, &code));
+    await_log(path, "consumer waits");   /* what ended the session: it depends */
+    await_log(path, "stream not found"); /* what it is that lasts */
+    assert_int_equal(metric_value(waiting), 1);
+
+    expect_ok(bus_ensure_stream(bus, NULL, &stream));
+    await_log(path, "consumer goes on");
+    assert_int_equal(metric_value(waiting), 0);
+    bus_consumer_stop(consumer);
+    bus_close(metered);
+    metrics_free(metrics);
+    slog_init(&(struct slog_options){.service = "test", .fd = nowhere});
+    close(log);
+    unlink(path);
+}
+
 static void test_consumer_without_a_server_stops(void **state)
 {
     (void)state;
@@ -471,6 +529,7 @@ int main(void)
         CASE(test_stopped_consumer_gives_back),
         CASE(test_drain_finishes_the_event_at_hand),
         CASE(test_consumer_is_deleted),
+        CASE(test_waiting_is_told),
         CASE(test_consumer_without_a_server_stops),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);

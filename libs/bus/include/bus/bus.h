@@ -253,9 +253,10 @@ struct bus_consumer_options {
  * lost the stream and made a new one. Its events are not acknowledged: an error has it go back to
  * the event after the back-off.
  *
- * It starts when the server is there and has the stream, and goes on after any loss. A durable
- * consumer that is there with other options is changed to these. The options'
- * strings are borrowed until bus_consumer_stop().
+ * It starts when the server is there and has the stream, and goes on after any loss. For what it
+ * waits is logged, with each new reason and every minute, and metrics tell it (bus_consumer_waiting).
+ * A durable consumer that is there with other options is changed to these. The options' strings are
+ * borrowed until bus_consumer_stop().
  */
 struct bus_consumer;
 struct err *bus_consume(struct bus *bus, const struct bus_consumer_options *options,
