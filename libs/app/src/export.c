@@ -153,6 +153,7 @@ struct err *app_export(struct app_runtime *runtime, const struct app_transfer *t
     };
     struct transfer_header header = {.version = transfer->version};
     str_copy(header.format, sizeof(header.format), transfer->format);
+    TRY(app_transfer_check(transfer));
     TRY(open_target(&exporting.target, path));
     TRY(sql_acquire(runtime->db, runtime->ctx, &exporting.conn));
     TRY(write_line(&exporting.target, &app_transfer_header_model, &header));

@@ -274,6 +274,7 @@ struct err *app_import(struct app_runtime *runtime, const struct app_transfer *t
         .progress = {.verb = "imported", .things = transfer->things},
         .arena = ARENA_INIT(BATCH_MAX),
     };
+    TRY(app_transfer_check(transfer));
     TRY(open_source(&importing, path));
     struct err *e = import_lines(&importing);
     app_progress_end(&importing.progress);

@@ -259,6 +259,36 @@ static void test_files(void **state)
     assert_int_equal(number(fixture, "SELECT count(*) FROM things WHERE name = 'uno'"), 0);
 }
 
+/* A backup that could not be restored would be found out too late. */
+static void test_models_that_go_one_way(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *row;
+        unsigned flags;
+    } ways[] = {
+        {"refused by import", READ_ONLY},
+        {"not written", WRITE_ONLY},
+        {"a column alone", COLUMN_ONLY},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        const struct field fields[] = {
+            FIELD(struct thing, id, INT, .flags = REQUIRED, .min = 1, .max = 1000000),
+            FIELD(struct thing, name, STRING, .flags = ways[i].flags),
+        };
+        const struct model model = MODEL(struct thing, fields, "A thing, as the API has it");
+        struct app_transfer wrong = transfer;
+        wrong.model = &model;
+        _cleanup_(err_free) struct err *out = app_export(&fixture->runtime, &wrong, fixture->path);
+        CHECK(ways[i].row, err_is(out, &ERR_INTERNAL));
+        CHECK(ways[i].row, access(fixture->path, F_OK) != 0);
+        write_file(fixture, HEADER "{\"end\":true,\"count\":0}\n");
+        _cleanup_(err_free) struct err *in = app_import(&fixture->runtime, &wrong, fixture->path);
+        CHECK(ways[i].row, err_is(in, &ERR_INTERNAL));
+        unlink(fixture->path);
+    }
+}
+
 static void test_lines_are_bounded(void **state)
 {
     struct fixture *fixture = *state;
@@ -297,6 +327,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_there_and_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_file_of_an_export, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_models_that_go_one_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lines_are_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_conflicts, set_up, tear_down),
     };

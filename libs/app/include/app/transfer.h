@@ -36,6 +36,9 @@ struct app_transfer {
     const char *format; /* "plankton-users" */
     int64_t version;    /* of the lines; import takes this one only */
     const char *things; /* "users" */
+    /* The whole item, and for this alone: not the one of the API, as READ_ONLY fields would be
+     * refused by import, and WRITE_ONLY and COLUMN_ONLY ones missing in the file. A model with any of
+     * these is ERR_INTERNAL, of export already. What an item cannot be without is REQUIRED. */
     const struct model *model;
     /* The items behind `last` (NULL: from the first one on), in the order of their keys, at most
      * `limit`: all of them, unless there are no more. */
