@@ -23,8 +23,10 @@
  * the stream has (made anew, its oldest or newest events gone, a database older than the
  * acknowledgements), calls snapshot() to learn the present state, and goes on with the events since
  * before the snapshot. So events may tell what the snapshot has told, and replayed ones come late: a
- * handler must be able to tell old news (versions). Without snapshot() a gap is logged, and the
- * events that are there are handled.
+ * handler must be able to tell old news. Compare versions, and keep what was deleted, marked as such:
+ * else old news of it makes it anew. A snapshot tells who is there; who was known and is not in it
+ * is gone, and no event will say so. Without snapshot() a gap is logged, and the events that are
+ * there are handled.
  *
  * Tables: <event/outbox.h>. Threads: one per inbox, on which handlers and snapshots run; inbox_start()
  * and inbox_stop() by the owner, the rest from any.
@@ -43,7 +45,7 @@ struct inbox;
 struct inbox_event {
     const char *id, *type, *about;
     int64_t time_ms;
-    const void *data; /* as the row's model describes it */
+    const void *data; /* as the row's model describes it; read by MODEL_READ_TRUSTED */
     struct sql_conn *conn;
     struct ctx *ctx;
     struct arena *arena;
@@ -54,7 +56,7 @@ struct inbox_type {
     const char *type; /* "users.v1.events.created" */
     const struct model *model;
     struct err *(*handle)(const struct inbox_event *event);
-    const char *doc; /* for the AsyncAPI document */
+    const char *doc; /* for who reads the table; in no AsyncAPI document */
 };
 
 struct inbox_options {
