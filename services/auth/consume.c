@@ -1,10 +1,5 @@
 #include "consume.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
-#include <base/clock.h>
-
 #include "directory.h"
 #include "projection.h"
 #include "snapshot.h"
@@ -65,50 +60,6 @@ struct err *consume_wait(struct service *service, struct ctx *ctx)
 
 /* --- replay --- */
 
-struct replaying {
-    enum inbox_replay what;
-    int failed;
-};
-
-/* Whoever wrote the event has not to do with the terminal of who looks at it. */
-static void show_text(const char *text)
-{
-    for (const char *c = *text ? text : "-"; *c; c++)
-        putchar((unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c);
-    putchar(' ');
-}
-
-static void show_letter(const struct inbox_letter *letter, const struct err *e, void *data)
-{
-    struct replaying *replaying = data;
-    char time[CLOCK_TEXT];
-    char line[ERR_LINE];
-    clock_format(letter->time_ms, time);
-    err_format(e, line, sizeof(line));
-    printf("%s seq:%" PRIu64 " ", time, letter->sequence);
-    show_text(letter->id);
-    show_text(letter->type);
-    if (replaying->what == INBOX_LIST) {
-        show_text(letter->error);
-        show_text(letter->detail);
-        printf("(%" PRId64 " deliveries)\n", letter->deliveries);
-        return;
-    }
-    puts(e ? line : replaying->what == INBOX_DISCARD ? "discarded" : "handled");
-    replaying->failed += e != NULL;
-}
-
-static struct err *read_what(const char *const *args, enum inbox_replay *out_what)
-{
-    bool is_list = args[0] != NULL;
-    bool is_discard = args[1] != NULL;
-    if (is_discard && (is_list || !args[2]))
-        return err_new(&ERR_INVALID_REQUEST, "replay --discard takes the one to be discarded: its "
-                                             "id, or seq:N as --list shows it");
-    *out_what = is_list ? INBOX_LIST : is_discard ? INBOX_DISCARD : INBOX_HANDLE;
-    return NULL;
-}
-
 struct err *replay_events(struct app_runtime *runtime, const char *const *args)
 {
     struct service service = {
@@ -118,15 +69,8 @@ struct err *replay_events(struct app_runtime *runtime, const char *const *args)
     };
     const struct outbox_options outbox = {.db = service.db, .bus = service.bus, .source = "auth"};
     struct inbox_options options = options_of(&service, NULL);
-    struct replaying replaying = {0};
-    TRY(read_what(args, &replaying.what));
     TRY(outbox_start(&outbox, &service.outbox));
-    struct err *e =
-        inbox_replay(&options, runtime->ctx, args[2], replaying.what, show_letter, &replaying);
+    struct err *e = inbox_replay_command(&options, runtime->ctx, args);
     outbox_stop(service.outbox, AUTH_FLUSH_MS);
-    TRY(e);
-    if (replaying.failed == 0)
-        return NULL;
-    return err_new(&ERR_INTERNAL, "%d events %s", replaying.failed,
-                   replaying.what == INBOX_DISCARD ? "are still there" : "failed again");
+    return e;
 }

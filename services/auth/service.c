@@ -35,7 +35,7 @@ static const struct app_command commands[] = {
      export_accounts},
     {"import", "[FILE]", "take in what export has written; may be run again", APP_DATABASE,
      import_accounts},
-    {"replay", "[--list] [--discard] [ID]",
+    {"replay", INBOX_REPLAY_ARGUMENTS,
      "handle events again that failed: all, or one; or list them; or discard one",
      APP_DATABASE | APP_BUS, replay_events},
     {"resync", NULL,

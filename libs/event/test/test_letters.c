@@ -209,6 +209,40 @@ static void test_replay(void **state)
     await_place(3);
 }
 
+static void test_replay_command(void **state)
+{
+    (void)state;
+    struct fate fate = {.kind = &REFUSED, .times = 1000};
+    const struct inbox_options options = options_of(&fate);
+    struct inbox *inbox = start_inbox(&options);
+    for (int i = 1; i <= 2; i++) {
+        change(outbox, A);
+        await_place(i);
+    }
+    inbox_stop(inbox);
+    const struct {
+        const char *row;
+        const char *args[3]; /* --list, --discard, ID */
+        const struct err_kind *kind;
+        size_t left;
+    } rows[] = {
+        {"a list", {"--list"}, NULL, 2},
+        {"a list to be discarded", {"--list", "--discard", "seq:1"}, &ERR_INVALID_REQUEST, 2},
+        {"discard, not told what", {NULL, "--discard"}, &ERR_INVALID_REQUEST, 2},
+        {"discard", {NULL, "--discard", "seq:1"}, NULL, 1},
+        {"gone", {NULL, NULL, "seq:1"}, &ERR_NOT_FOUND, 1},
+        {"refused again", {NULL}, &ERR_INTERNAL, 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _cleanup_(err_free) struct err *e = inbox_replay_command(&options, NULL, rows[i].args);
+        CHECK(rows[i].row, err_kind(e) == rows[i].kind);
+        CHECK_INT(rows[i].row, replay(&fate, NULL, INBOX_LIST).count, rows[i].left);
+    }
+    fate.kind = NULL;
+    expect_ok(inbox_replay_command(&options, NULL, (const char *const[3]){NULL}));
+    assert_int_equal(replay(&fate, NULL, INBOX_LIST).count, 0);
+}
+
 /* On purpose, one at a time: what can be read by its id, what cannot by its place. */
 static void test_discard(void **state)
 {
@@ -378,6 +412,7 @@ int main(void)
         CASE(test_an_outage_is_not_the_events_fault),
         CASE(test_malformed_events_are_set_aside_at_once),
         CASE(test_replay),
+        CASE(test_replay_command),
         CASE(test_discard),
         CASE(test_a_letter_that_was_handled),
         CASE(test_letters_of_others_are_left_alone),

@@ -94,10 +94,10 @@ void inbox_stop(struct inbox *inbox);
 DEFINE_CLEANUP(struct inbox *, inbox_stop);
 
 /* Goes through the service's dead letters: all, or those with this id, which is an event's or, as
- * for those that cannot be read, seq:N of the letter. What the subcommand `replay` runs: no inbox of
- * the service needs to be started, and one that is may run meanwhile. on_letter (may be NULL) is
- * told of each, whose strings live until it returns; e NULL: it was done. The error is not that of a
- * letter: the bus or the ctx, or ERR_NOT_FOUND when there is none with the id. */
+ * for those that cannot be read, seq:N of the letter. No inbox of the service needs to be started,
+ * and one that is may run meanwhile. on_letter (may be NULL) is told of each, whose strings live
+ * until it returns; e NULL: it was done. The error is not that of a letter: the bus or the ctx, or
+ * ERR_NOT_FOUND when there is none with the id. */
 enum inbox_replay {
     INBOX_LIST,    /* nothing else */
     INBOX_HANDLE,  /* again; removed once it took effect */
@@ -115,5 +115,13 @@ struct err *inbox_replay(const struct inbox_options *options, struct ctx *ctx, c
                          void (*on_letter)(const struct inbox_letter *letter, const struct err *e,
                                            void *data),
                          void *data) MUST_CHECK;
+/* The subcommand itself, a row of <app/app.h>'s .commands (APP_DATABASE | APP_BUS):
+ *     {"replay", INBOX_REPLAY_ARGUMENTS, "handle again what was set aside", ..., run_replay},
+ * where run_replay() makes the inbox's options, with the state that its handlers want, and returns
+ * this. Prints a line for each letter to standard output. ERR_INVALID_REQUEST: --discard without an
+ * id, or with --list; ERR_INTERNAL: some failed again. */
+#define INBOX_REPLAY_ARGUMENTS "[--list] [--discard] [ID]"
+struct err *inbox_replay_command(const struct inbox_options *options, struct ctx *ctx,
+                                 const char *const *args) MUST_CHECK;
 
 #endif
