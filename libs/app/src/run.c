@@ -5,6 +5,7 @@
 
 #include <base/clock.h>
 #include <base/str.h>
+#include <jose/jose.h>
 #include <slog/slog.h>
 
 #define TEXT_MAX ((size_t)1024 * 1024)
@@ -178,6 +179,7 @@ int app_run(int argc, char **argv, const struct app *app)
         return APP_EXIT_WRONG;
     signal(SIGPIPE, SIG_IGN);
     limit_stacks();
+    jose_keep_openssl();
     _cleanup_(deinit_process) struct process process = {0};
     init_process(&process, app);
     process.argument = argc > 2 ? argv[2] : NULL;

@@ -1,6 +1,14 @@
 #include "crypto.h"
 
+#include <jose/jose.h>
+
+#include <openssl/crypto.h>
 #include <openssl/err.h>
+
+void jose_keep_openssl(void)
+{
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+}
 
 struct err *jose_crypto_oom(void)
 {

@@ -34,6 +34,10 @@
 #include <jose/kinds.def>
 #undef X
 
+/* First in main(), before any library of the process uses OpenSSL: it is then not torn down at
+ * exit, while threads that others have started and never end (nats.c's) may still be in it. */
+void jose_keep_openssl(void);
+
 /* The algorithm and, with it, the kind of key: P-256 (RFC 7518 section 3.4), Ed25519 (RFC 8037),
  * RSA of 2048 to 4096 bits with PKCS #1 v1.5 (RFC 7518 section 3.3). The digest is SHA-256 or
  * Ed25519's own. */
