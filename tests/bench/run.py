@@ -11,7 +11,6 @@ import shutil
 import statistics
 import sys
 import time
-from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,9 +21,9 @@ import contest  # noqa: E402
 import edge  # noqa: E402
 import events  # noqa: E402
 import harness  # noqa: E402
+import page  # noqa: E402
 
 HTTP_ROUNDS = 21
-PAGE = ROOT / "docs/benchmarks.md"
 
 
 def rss_mib(pid):
@@ -111,21 +110,6 @@ def http():
 BENCHES = {"footprint": footprint, "http": http, "gateway": edge.run, "events": events.run}
 
 
-def machine():
-    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    return f"{os.cpu_count()} cores of {model.group(1) if model else 'an unknown processor'}"
-
-
-def write_section(name, lines):
-    """Between its two markers; the rest of the page is written by hand."""
-    begin, end = f"<!-- {name}: ./dev bench {name} -->", f"<!-- end of {name} -->"
-    text = PAGE.read_text()
-    before, rest = text.split(begin)
-    _, after = rest.split(end)
-    body = "\n".join([f"{date.today()}, {machine()}.", "", *lines])
-    PAGE.write_text(f"{before}{begin}\n{body}\n{end}{after}")
-
-
 def main():
     names = sys.argv[1:] or list(BENCHES)
     unknown = [name for name in names if name not in BENCHES]
@@ -136,7 +120,7 @@ def main():
     for name in names:
         print(f"== {name}")
         lines = BENCHES[name]()
-        write_section(name, lines)
+        page.write_section(name, f"./dev bench {name}", lines)
         print("\n".join(lines))
     print(f"\nwritten to {PAGE.relative_to(ROOT)}")
 
