@@ -12,7 +12,7 @@
  * those about one thing in the order of its changes, if each change writes a row of that thing. It
  * wakes at the commit (sql_on_commit()), and looks every second for rows of replicas that died. What
  * the stream refuses holds up the rest until it takes it (a few about other things may pass); the
- * log names it, at once and then every minute (docs/operating.md: how to get the line moving).
+ * log names it, at once and then every minute (docs/runbook.md: how to get the line moving).
  *
  * Replicas share the line: one at a time publishes (in PostgreSQL who gets the row of outbox_line
  * FOR UPDATE SKIP LOCKED), and any takes over when it is gone. What was published and not yet
