@@ -14,7 +14,7 @@
 # that Kubernetes chooses. Killing processes wants a privileged pod on each node, the autoscaler a
 # metrics server.
 #
-# PART: suites, reach, faults, autoscale, upgrade, scale, data, external; all of them without one.
+# PART: suites, reach, faults, autoscale, upgrade, scale, documents, data, external; all of them without one.
 # --record writes what was measured to docs/benchmarks.md. Needs kubectl, helm, curl, openssl, python3
 # and pytest.
 # shellcheck disable=SC2317  # the cases are called through check()
@@ -25,7 +25,7 @@ cd "$(dirname "$(readlink -f "$0")")/../.." || exit 1
 
 VERSION=$(sed -n 's/^project(plankton VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
 readonly VERSION NODE=${PLANKTON_NODE:-127.0.0.1} READY_S=30 REQUESTS=20000
-readonly PARTS=(suites reach faults autoscale upgrade scale data external)
+readonly PARTS=(suites reach faults autoscale upgrade scale documents data external)
 NS=plankton
 scratch=$(mktemp -d)
 : >"$scratch/namespaces"
@@ -76,6 +76,8 @@ await() {
 . tests/cluster/faults.sh
 # shellcheck source=tests/cluster/scale.sh
 . tests/cluster/scale.sh
+# shellcheck source=tests/cluster/documents.sh
+. tests/cluster/documents.sh
 # shellcheck source=tests/cluster/external.sh
 . tests/cluster/external.sh
 

@@ -19,6 +19,8 @@ scratch=$(mktemp -d)
 . tests/image/files.sh
 # shellcheck source=tests/image/containers.sh
 . tests/image/containers.sh
+# shellcheck source=tests/image/compose.sh
+. tests/image/compose.sh
 
 clean_up() {
     local left
@@ -55,4 +57,5 @@ test_files users 9 4
 test_files auth 9 4
 test_files gateway 7 3
 test_containers
+test_compose
 report

@@ -1,0 +1,48 @@
+# shellcheck shell=bash
+# Sourced by run.sh: what docs/operations.md tells to do, done as it stands there.
+# shellcheck disable=SC2317,SC2154  # check() calls the functions; scratch is run.sh's
+
+# The commands of the page under a name: the indented lines after <!-- NAME -->.
+commands() {
+    awk -v mark="<!-- $1 -->" '
+        $0 == mark {on = 1; next}
+        on && /^    / {print substr($0, 5); seen = 1; next}
+        on && seen && NF {exit}
+        on && seen {print ""}' docs/operations.md | grep .
+}
+
+follow() { # name
+    commands "$1" >"$scratch/commands" &&
+        (cd "$scratch" && api=http://$gateway/api/v1 bash -euo pipefail ./commands)
+}
+
+rotate() { follow "rotate-$1" && works; }
+
+admin_signs_in() {
+    post auth/login "{\"email\":\"$(secret email)\",\"password\":\"$(secret password)\"}" |
+        grep -o '"token_type":"Bearer"'
+}
+
+is_unknown() { # name
+    local seen
+    seen=$(post auth/login "{\"email\":\"$1@example.com\",\"password\":\"correct horse battery\"}")
+    echo "$seen"
+    [[ $seen == *invalid_credentials* ]]
+}
+
+registers_later() { post auth/register "{${ANN/ann/later},\"name\":\"L\"}"; }
+
+test_documents() {
+    say "What docs/operations.md tells to do"
+    local what
+    for what in database nats key-encryption-key signing-keys; do
+        check "rotate the ${what//-/ }" under_load "$SOME" rotate $what
+    done
+    check "rotate the first admin's password" rotate admin
+    check "the admin signs in with it" admin_signs_in
+    check "back up" follow back-up
+    check "a person registers later" registers_later
+    check "restore" follow restore
+    check "who was there signs in" works
+    check "who was not is unknown" is_unknown later
+}
