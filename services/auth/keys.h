@@ -16,9 +16,9 @@ struct keys {
     struct jose_keys *all;    /* verify, and are published */
 };
 
-/* Loads the keys, and makes those that are missing; replicas that start together end up with the
- * same ones. Blocks. A KEY_ENCRYPTION_KEY that does not fit the stored keys is ERR_INTERNAL saying
- * so. */
+/* Loads the keys, makes those that are missing, and seals those anew that were sealed with another
+ * than the first KEY_ENCRYPTION_KEY; replicas that start together end up with the same ones. Blocks.
+ * JOSE_BROKEN_SEAL: KEY_ENCRYPTION_KEY has not the key that they were stored with. */
 struct err *keys_load(struct sql_db *db, struct ctx *ctx, const struct auth_settings *settings,
                       struct keys *out_keys) MUST_CHECK;
 void keys_deinit(struct keys *keys);

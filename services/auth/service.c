@@ -64,19 +64,22 @@ static struct err *check(const struct app_settings *settings, const void *own_se
 }
 
 /* For another purpose than encryption. */
-static void derive_key(const struct auth_settings *settings, const char *purpose,
-                       unsigned char out_key[static AUTH_KEY_BYTES])
+static void derive_keys(const struct auth_settings *settings, const char *purpose,
+                        struct key_ring *out_ring)
 {
-    unsigned char kek[AUTH_KEY_BYTES];
-    auth_decode_key(settings, kek);
-    crypto_auth_hmacsha256(out_key, (const unsigned char *)purpose, strlen(purpose), kek);
-    secret_wipe(kek, sizeof(kek));
+    struct key_ring keks;
+    auth_decode_keys(settings, &keks);
+    for (size_t i = 0; i < keks.count; i++)
+        crypto_auth_hmacsha256(out_ring->keys[i], (const unsigned char *)purpose, strlen(purpose),
+                               keks.keys[i]);
+    out_ring->count = keks.count;
+    secret_wipe(&keks, sizeof(keks));
 }
 
 static struct err *begin(struct app_runtime *runtime, struct service *service)
 {
     TRY(passwords_new(service->settings, runtime->metrics, &service->passwords));
-    derive_key(service->settings, "plankton refresh token", service->refresh_key);
+    derive_keys(service->settings, "plankton refresh token", &service->refresh_keys);
     TRY(keys_load(service->db, runtime->ctx, service->settings, &service->keys));
     const struct outbox_options outbox = {
         .db = runtime->db,
@@ -105,7 +108,7 @@ static void end(struct service *service)
     passwords_free(service->passwords);
     keys_deinit(&service->keys);
     ctx_deinit(&service->ctx);
-    secret_wipe(service->refresh_key, sizeof(service->refresh_key));
+    secret_wipe(&service->refresh_keys, sizeof(service->refresh_keys));
     free(service);
 }
 DEFINE_CLEANUP(struct service *, end);
@@ -160,9 +163,13 @@ static struct http_authenticator authenticator(struct app_runtime *runtime)
     return (struct http_authenticator){.check = check_token, .data = runtime->state};
 }
 
+/* Of the first key alone: when that changes, what came before is not known again (docs/data.md). */
 static void idempotency_secret(struct app_runtime *runtime, unsigned char out_secret[static 32])
 {
-    derive_key(runtime->own_settings, "plankton idempotency key", out_secret);
+    struct key_ring ring;
+    derive_keys(runtime->own_settings, "plankton idempotency key", &ring);
+    memcpy(out_secret, ring.keys[0], AUTH_KEY_BYTES);
+    secret_wipe(&ring, sizeof(ring));
 }
 
 const struct app auth_app = {

@@ -25,9 +25,9 @@ struct service {
     const char *issuer, *audience;
     struct passwords *passwords;
     struct keys keys;
-    unsigned char refresh_key[AUTH_KEY_BYTES]; /* the server's half of refresh tokens' keys */
-    struct ctx ctx;                            /* of the background; ends with the service */
-    struct group *background;                  /* bootstrap.c, chores.c */
+    struct key_ring refresh_keys; /* the server's half of refresh tokens' keys */
+    struct ctx ctx;               /* of the background; ends with the service */
+    struct group *background;     /* bootstrap.c, chores.c */
     atomic_bool is_bootstrapped;
     atomic_int_least64_t directory_rests_until_ms; /* accounts.c; monotonic */
 };

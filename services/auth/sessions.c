@@ -65,14 +65,27 @@ static void id_from_text(const char *text, unsigned char out[static ID_BYTES])
 
 /* HMAC over id and generation under a key that takes both the server's secret and the row's seed.
  */
-static void sign(const struct service *service, const struct session *session,
+static void sign(const unsigned char secret[static AUTH_KEY_BYTES], const struct session *session,
                  struct refresh *refresh)
 {
     unsigned char key[MAC_BYTES];
     crypto_auth_hmacsha256(key, (const unsigned char *)session->seed, strlen(session->seed),
-                           service->refresh_key);
+                           secret);
     crypto_auth_hmacsha256(refresh->mac, refresh->id, offsetof(struct refresh, mac), key);
     secret_wipe(key, sizeof(key));
+}
+
+/* By whichever of the server's secrets; the time does not tell. */
+static bool is_signed(const struct service *service, const struct session *session,
+                      const struct refresh *given)
+{
+    bool is_right = false;
+    for (size_t i = 0; i < service->refresh_keys.count; i++) {
+        struct refresh right = *given;
+        sign(service->refresh_keys.keys[i], session, &right);
+        is_right |= secret_equal(given->mac, MAC_BYTES, right.mac, MAC_BYTES);
+    }
+    return is_right;
 }
 
 static void put_generation(struct refresh *refresh, int64_t generation)
@@ -120,7 +133,7 @@ struct err *session_tokens(const struct service *service, const struct session *
     struct refresh refresh;
     id_from_text(session->id, refresh.id);
     put_generation(&refresh, session->generation);
-    sign(service, session, &refresh);
+    sign(service->refresh_keys.keys[0], session, &refresh);
     base64url_encode(tokens.refresh_token, &refresh, sizeof(refresh));
     *out_tokens = tokens;
     return NULL;
@@ -168,7 +181,7 @@ static struct err *end_and_refuse(const struct service *service, struct ctx *ctx
 static struct err *open_token(const struct service *service, struct ctx *ctx, const char *text,
                               int64_t now_ms, struct session *out_session, int64_t *out_generation)
 {
-    struct refresh given, right;
+    struct refresh given;
     size_t len = 0;
     if (!base64url_decode(&given, sizeof(given), text, strlen(text), &len) || len != sizeof(given))
         return invalid();
@@ -179,9 +192,7 @@ static struct err *open_token(const struct service *service, struct ctx *ctx, co
     TRY(store_find_session(service->db, ctx, id, &session, &found));
     if (!found || session.expires_at_ms <= now_ms)
         return invalid();
-    right = given;
-    sign(service, &session, &right);
-    if (!secret_equal(given.mac, sizeof(given.mac), right.mac, sizeof(right.mac)))
+    if (!is_signed(service, &session, &given))
         return invalid();
     *out_session = session;
     *out_generation = get_generation(&given);

@@ -11,15 +11,44 @@
 /* In the order of enum jose_alg. */
 static const char *const algorithms[] = {"ES256", "EdDSA", "RS256", NULL};
 
-static bool check_key(const char *text, struct buf *out_must_be)
+static bool has_key(const struct key_ring *ring, const unsigned char key[static AUTH_KEY_BYTES])
 {
-    unsigned char key[AUTH_KEY_BYTES];
-    size_t len = 0;
-    bool right = hex_decode(key, sizeof(key), text, strlen(text), &len) && len == sizeof(key);
-    secret_wipe(key, sizeof(key));
-    if (!right)
-        buf_append_str(out_must_be, "64 hexadecimal digits (openssl rand -hex 32)");
-    return right;
+    for (size_t i = 0; i < ring->count; i++)
+        if (secret_equal(ring->keys[i], AUTH_KEY_BYTES, key, AUTH_KEY_BYTES))
+            return true;
+    return false;
+}
+
+/* What is wrong with the key of text that comes after those of the ring; NULL: all are there. */
+static const char *read_keys(const char *text, struct key_ring *ring)
+{
+    for (;; text++) {
+        size_t digits = strcspn(text, ","), len = 0;
+        if (ring->count == AUTH_KEY_RING_MAX)
+            return "is one too many";
+        unsigned char *key = ring->keys[ring->count];
+        if (!hex_decode(key, AUTH_KEY_BYTES, text, digits, &len) || len != AUTH_KEY_BYTES)
+            return "is not";
+        if (has_key(ring, key))
+            return "is an earlier one again";
+        ring->count++;
+        text += digits;
+        if (*text == '\0')
+            return NULL;
+    }
+}
+
+static bool check_keys(const char *text, struct buf *out_must_be)
+{
+    struct key_ring ring = {0};
+    const char *wrong = read_keys(text, &ring);
+    if (wrong)
+        buf_printf(out_must_be,
+                   "64 hexadecimal digits in lower case (openssl rand -hex 32), or up to %d such "
+                   "keys with commas between: key %zu %s",
+                   AUTH_KEY_RING_MAX, ring.count + 1, wrong);
+    secret_wipe(&ring, sizeof(ring));
+    return !wrong;
 }
 
 struct address {
@@ -55,8 +84,11 @@ static const struct cfg_setting rows[] = {
     CFG_ENUM(struct auth_settings, jwt_alg, "JWT_ALG", .def = "ES256", .values = algorithms,
              .help = "Algorithm of new signing keys"),
     CFG_SECRET(struct auth_settings, key_encryption_key, "KEY_ENCRYPTION_KEY", .required = true,
-               .check = check_key,
-               .help = "Encrypts the signing keys at rest; 32 bytes in hexadecimal"),
+               .check = check_keys,
+               .help =
+                   "Encrypts the signing keys at rest, and refresh tokens are derived from it; "
+                   "32 bytes in hexadecimal. To replace it: up to 4 with commas between, of "
+                   "which the first is used and the others are still taken (docs/operations.md)"),
     CFG_SIZE(struct auth_settings, argon2_memory_kib, "ARGON2_MEMORY_KIB", .def = "19456KiB",
              .min = 8, .max = ARGON2_KIB_MAX, .help = "Memory of one password hash (argon2id)"),
     CFG_INT(struct auth_settings, argon2_passes, "ARGON2_PASSES", .def = "2", .min = 1,
@@ -73,9 +105,8 @@ static const struct cfg_setting rows[] = {
 
 const struct cfg_table auth_settings_table = CFG_TABLE("auth", rows);
 
-void auth_decode_key(const struct auth_settings *settings, unsigned char out[static AUTH_KEY_BYTES])
+void auth_decode_keys(const struct auth_settings *settings, struct key_ring *out_ring)
 {
-    size_t len = 0;
-    hex_decode(out, AUTH_KEY_BYTES, settings->key_encryption_key,
-               strlen(settings->key_encryption_key), &len);
+    *out_ring = (struct key_ring){0};
+    read_keys(settings->key_encryption_key, out_ring);
 }

@@ -23,9 +23,15 @@ extern const struct cfg_table auth_settings_table;
 
 #define HASH_WORKERS_MAX 256
 
-#define AUTH_KEY_BYTES 32
+#define AUTH_KEY_BYTES    32
+#define AUTH_KEY_RING_MAX 4
+/* Of KEY_ENCRYPTION_KEY, or derived from it, in its order: what is made is made with the first key,
+ * what was made with any of them is good. Wiped by its owner. */
+struct key_ring {
+    unsigned char keys[AUTH_KEY_RING_MAX][AUTH_KEY_BYTES];
+    size_t count;
+};
 /* KEY_ENCRYPTION_KEY as bytes; its check has made sure that it is right. */
-void auth_decode_key(const struct auth_settings *settings,
-                     unsigned char out[static AUTH_KEY_BYTES]);
+void auth_decode_keys(const struct auth_settings *settings, struct key_ring *out_ring);
 
 #endif

@@ -24,6 +24,13 @@ const struct auth_settings DEFAULTS = {
     .hash_queue = 64,
 };
 
+struct auth_settings with_keks(const char *keks)
+{
+    struct auth_settings settings = DEFAULTS;
+    settings.key_encryption_key = (char *)(uintptr_t)keks; /* nobody writes to it */
+    return settings;
+}
+
 int group_start(void **state)
 {
     (void)state;
@@ -162,6 +169,33 @@ void take_refresh_token(struct replica *auth, const char *email, char out[static
     _cleanup_(reply_deinit) struct reply reply = log_in(auth, email, PASSWORD);
     check_reply(email, &reply, 200, "");
     assert_true(str_copy(out, 128, reply_text(&reply, "refresh_token")));
+}
+
+void expect_refresh(struct replica *auth, const char *row, const char *token, bool is_good)
+{
+    _cleanup_(reply_deinit) struct reply reply = refresh_with(auth, token);
+    check_reply(row, &reply, is_good ? 200 : 401, is_good ? "" : "invalid_refresh_token");
+}
+
+void rotate(struct replica *auth, char token[static 128])
+{
+    _cleanup_(reply_deinit) struct reply reply = refresh_with(auth, token);
+    check_reply("rotate", &reply, 200, "");
+    assert_true(str_copy(token, 128, reply_text(&reply, "refresh_token")));
+}
+
+static void present_token(size_t index, void *data)
+{
+    struct refresh_race *race = data;
+    _cleanup_(reply_deinit) struct reply reply =
+        refresh_with(race->replicas[index % 2], race->token);
+    str_copy(race->successors[index], sizeof(race->successors[index]),
+             reply.status == 200 ? reply_text(&reply, "refresh_token") : "refused");
+}
+
+void race_to_refresh(struct refresh_race *race)
+{
+    run_threads(REFRESH_RACERS, present_token, race);
 }
 
 /* --- waiting for what events bring --- */

@@ -19,6 +19,8 @@
 
 #define KEY_1 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 #define KEY_2 "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define KEY_3 "fe0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define KEY_4 "fd0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 
 /* For cmocka_run_group_tests(): one server for all tests of a program. */
 int group_start(void **state);
@@ -29,6 +31,8 @@ extern struct fake_directory directory;
 
 /* Cheap hashing, no bootstrap admin. */
 extern const struct auth_settings DEFAULTS;
+/* DEFAULTS with this KEY_ENCRYPTION_KEY, which must live as long. */
+struct auth_settings with_keks(const char *keks);
 
 struct replica {
     struct auth_settings settings;
@@ -70,5 +74,18 @@ void await_number(struct test_database *database, const char *statement, int64_t
 void await_known(struct test_database *database, const char *user_id);
 /* Of a login that succeeds. */
 void take_refresh_token(struct replica *auth, const char *email, char out[static 128]);
+/* Good: 200; else 401 invalid_refresh_token. */
+void expect_refresh(struct replica *auth, const char *row, const char *token, bool is_good);
+/* Refreshes, and puts the successor in the token's place. */
+void rotate(struct replica *auth, char token[static 128]);
+
+/* Many present one token at once, in turns to two replicas that share nothing but the database. */
+#define REFRESH_RACERS 16
+struct refresh_race {
+    struct replica *replicas[2];
+    char token[128];
+    char successors[REFRESH_RACERS][128]; /* "refused" */
+};
+void race_to_refresh(struct refresh_race *race);
 
 #endif

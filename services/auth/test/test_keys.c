@@ -130,7 +130,7 @@ static void check_refused(struct fixture *fixture, const struct auth_settings *s
     struct err *e = keys_load(fixture->database.db, NULL, settings, &keys);
     char line[ERR_LINE];
     err_format(e, line, sizeof(line));
-    assert_non_null(strstr(line, "KEY_ENCRYPTION_KEY is not the one"));
+    assert_non_null(strstr(line, "KEY_ENCRYPTION_KEY has not the key"));
     expect_error(e, &JOSE_BROKEN_SEAL);
     assert_null(keys.current);
     assert_null(keys.all);
@@ -141,10 +141,11 @@ static void check_refused(struct fixture *fixture, const struct auth_settings *s
 static void test_wrong_key_encryption_key(void **state)
 {
     struct fixture *fixture = *state;
-    struct auth_settings other = DEFAULTS;
-    static char key[] = KEY_2;
-    other.key_encryption_key = key;
-    check_refused(fixture, &other);
+    static const char *const rows[] = {KEY_2, KEY_2 "," KEY_3 "," KEY_4};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct auth_settings other = with_keks(rows[i]);
+        check_refused(fixture, &other);
+    }
     assert_int_equal(test_database_number(&fixture->database, "SELECT count(*) FROM signing_keys"),
                      2);
 }

@@ -20,20 +20,6 @@ static size_t sessions(struct fixture *fixture)
     return (size_t)test_database_number(&fixture->database, "SELECT count(*) FROM sessions");
 }
 
-static void check_refresh(struct replica *auth, const char *row, const char *token, bool is_good)
-{
-    _cleanup_(reply_deinit) struct reply reply = refresh_with(auth, token);
-    check_reply(row, &reply, is_good ? 200 : 401, is_good ? "" : "invalid_refresh_token");
-}
-
-/* Refreshes, and puts the successor in the token's place. */
-static void rotate(struct replica *auth, char token[static 128])
-{
-    _cleanup_(reply_deinit) struct reply reply = refresh_with(auth, token);
-    check_reply("rotate", &reply, 200, "");
-    assert_true(str_copy(token, 128, reply_text(&reply, "refresh_token")));
-}
-
 static void test_rotation(void **state)
 {
     struct fixture *fixture = *state;
@@ -67,7 +53,7 @@ static void test_late_within_the_grace(void **state)
         check_reply("late", &late, 200, "");
         assert_string_equal(reply_text(&late, "refresh_token"), present);
     }
-    check_refresh(&fixture->auth, "present", present, true);
+    expect_refresh(&fixture->auth, "present", present, true);
 }
 
 static void check_times(struct fixture *fixture, const char *row, const struct reply *reply)
@@ -127,9 +113,9 @@ static void test_reuse_ends_the_session(void **state)
             rotate(&fixture->auth, present);
         if (rows[i].meanwhile)
             test_database_run(&fixture->database, rows[i].meanwhile);
-        check_refresh(&fixture->auth, rows[i].name, old, false);
-        check_refresh(&fixture->auth, rows[i].name, present, false);
-        check_refresh(&fixture->auth, "another session goes on", other, true);
+        expect_refresh(&fixture->auth, rows[i].name, old, false);
+        expect_refresh(&fixture->auth, rows[i].name, present, false);
+        expect_refresh(&fixture->auth, "another session goes on", other, true);
     }
 }
 
@@ -145,43 +131,26 @@ static void test_no_grace(void **state)
     take_refresh_token(&auth, ANN, old);
     str_copy(present, sizeof(present), old);
     rotate(&auth, present);
-    check_refresh(&auth, "old", old, false);
-    check_refresh(&auth, "present", present, false);
+    expect_refresh(&auth, "old", old, false);
+    expect_refresh(&auth, "present", present, false);
     replica_stop(&auth);
 }
 
 /* --- many at once --- */
 
-#define RACERS 16
 #define ROUNDS 10
 
-struct race {
-    struct replica *replicas[2];
-    char token[128];
-    char successors[RACERS][128];
-};
-
-static void present_token(size_t index, void *data)
-{
-    struct race *race = data;
-    _cleanup_(reply_deinit) struct reply reply =
-        refresh_with(race->replicas[index % 2], race->token);
-    str_copy(race->successors[index], sizeof(race->successors[index]),
-             reply.status == 200 ? reply_text(&reply, "refresh_token") : "refused");
-}
-
-/* On two replicas that share nothing but the database. */
 static void test_racers_get_the_same_successor(void **state)
 {
     struct fixture *fixture = *state;
     register_person(&fixture->auth, ANN);
     struct replica other;
     replica_start(&other, &fixture->database, &DEFAULTS);
-    struct race race = {.replicas = {&fixture->auth, &other}};
+    struct refresh_race race = {.replicas = {&fixture->auth, &other}};
     take_refresh_token(&fixture->auth, ANN, race.token);
     for (int round = 0; round < ROUNDS; round++) {
-        run_threads(RACERS, present_token, &race);
-        for (size_t i = 0; i < RACERS; i++)
+        race_to_refresh(&race);
+        for (size_t i = 0; i < REFRESH_RACERS; i++)
             CHECK_STR("successor", race.successors[i], race.successors[0]);
         CHECK("it rotated", !str_equal(race.token, race.successors[0]));
         str_copy(race.token, sizeof(race.token), race.successors[0]);
@@ -202,7 +171,7 @@ static void test_expiry(void **state)
     test_database_run(&fixture->database, "UPDATE sessions SET expires_at = expires_at - 3590000");
     rotate(&fixture->auth, token);
     test_database_run(&fixture->database, "UPDATE sessions SET expires_at = expires_at - 3600000");
-    check_refresh(&fixture->auth, "expired", token, false);
+    expect_refresh(&fixture->auth, "expired", token, false);
     bool is_done = false;
     expect_ok(store_prune_sessions(fixture->database.db, NULL, &is_done));
     assert_true(is_done);
@@ -247,7 +216,7 @@ static void test_expired_sessions_go(void **state)
                 test_database_number(&fixture->database, "SELECT min(expires_at) FROM sessions"),
                 MANY + 2 - left);
     }
-    check_refresh(&fixture->auth, "a living one", token, true);
+    expect_refresh(&fixture->auth, "a living one", token, true);
 }
 
 static void test_the_background_removes_expired_sessions(void **state)
@@ -273,7 +242,7 @@ static void test_forged_tokens(void **state)
         char forged[128];
         str_copy(forged, sizeof(forged), token);
         forged[i] = forged[i] == 'A' ? 'B' : 'A';
-        check_refresh(&fixture->auth, forged, forged, false);
+        expect_refresh(&fixture->auth, forged, forged, false);
     }
     unsigned char bytes[64];
     size_t count = 0;
@@ -285,8 +254,8 @@ static void test_forged_tokens(void **state)
     snprintf(longer, sizeof(longer), "%sAAAA", token);
     const char *const others[] = {next, shorter, longer, "x", "=", "AAAA", "not base64url!"};
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
-        check_refresh(&fixture->auth, others[i], others[i], false);
-    check_refresh(&fixture->auth, "none of that harmed it", token, true);
+        expect_refresh(&fixture->auth, others[i], others[i], false);
+    expect_refresh(&fixture->auth, "none of that harmed it", token, true);
 }
 
 /* The database alone is of no use: another server key, and no token fits. */
@@ -297,14 +266,12 @@ static void test_tokens_need_the_key(void **state)
     char token[128];
     take_refresh_token(&fixture->auth, ANN, token);
     test_database_run(&fixture->database, "DELETE FROM signing_keys");
-    struct auth_settings other = DEFAULTS;
-    static char key[] = KEY_2;
-    other.key_encryption_key = key;
+    struct auth_settings other = with_keks(KEY_2);
     struct replica thief;
     replica_start(&thief, &fixture->database, &other);
-    check_refresh(&thief, "another key", token, false);
+    expect_refresh(&thief, "another key", token, false);
     replica_stop(&thief);
-    check_refresh(&fixture->auth, "the right key", token, true);
+    expect_refresh(&fixture->auth, "the right key", token, true);
 }
 
 static void test_bad_requests(void **state)
@@ -358,7 +325,7 @@ static void test_states_of_the_user(void **state)
         await_known(&fixture->database, user.id);
         _cleanup_(reply_deinit) struct reply reply = refresh_with(&fixture->auth, token);
         CHECK_INT(rows[i].name, reply.status, rows[i].is_good ? 200 : 401);
-        check_refresh(&fixture->auth, rows[i].name, other, rows[i].is_good);
+        expect_refresh(&fixture->auth, rows[i].name, other, rows[i].is_good);
         if (!rows[i].is_good)
             continue;
         struct http_identity identity;
@@ -406,7 +373,7 @@ static void test_user_not_known(void **state)
     rotate(&fixture->auth, token);
     test_database_run(&fixture->database, forget);
     fake_directory_remove(&directory, ann.id);
-    check_refresh(&fixture->auth, "gone", token, false);
+    expect_refresh(&fixture->auth, "gone", token, false);
     assert_int_equal(sessions(fixture), 0);
 }
 
@@ -425,8 +392,8 @@ static void test_logout(void **state)
         check_reply("logout", &out, 204, "");
         assert_int_equal(out.answer.body_len, 0);
     }
-    check_refresh(&fixture->auth, "ended", reply_text(&reply, "refresh_token"), false);
-    check_refresh(&fixture->auth, "the other session goes on", other, true);
+    expect_refresh(&fixture->auth, "ended", reply_text(&reply, "refresh_token"), false);
+    expect_refresh(&fixture->auth, "the other session goes on", other, true);
     static const char *const bad[] = {NULL, "x", "a.b.c"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         _cleanup_(reply_deinit) struct reply refused =
@@ -450,9 +417,9 @@ static void test_session_cap(void **state)
     for (int i = 0; i < SESSIONS_PER_USER_MAX - 1; i++)
         take_refresh_token(&fixture->auth, ANN, token);
     assert_int_equal(sessions(fixture), SESSIONS_PER_USER_MAX + 1);
-    check_refresh(&fixture->auth, "longest unused", idle, false);
-    check_refresh(&fixture->auth, "older, but in use", in_use, true);
-    check_refresh(&fixture->auth, "Bob's", bob, true);
+    expect_refresh(&fixture->auth, "longest unused", idle, false);
+    expect_refresh(&fixture->auth, "older, but in use", in_use, true);
+    expect_refresh(&fixture->auth, "Bob's", bob, true);
 }
 
 /* The account goes while its session is being made. */
