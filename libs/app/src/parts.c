@@ -99,10 +99,14 @@ struct err *app_migrate_database(struct process *process)
     TRY(sql_ping(process->runtime.db, &process->ctx));
     if (!process->app->migrations)
         return NULL;
-    int applied = 0;
-    TRY(sql_migrate(process->runtime.db, &process->ctx, process->app->migrations, &applied));
-    if (applied > 0)
-        slog_info("database migrated", SLOG_I64("applied", applied));
+    struct sql_schema schema;
+    TRY(sql_migrate(process->runtime.db, &process->ctx, process->app->migrations, &schema));
+    if (schema.applied > 0)
+        slog_info("database migrated", SLOG_I64("applied", schema.applied));
+    if (schema.version > schema.known)
+        slog_warn("the schema is newer than this program, and its migrations say that they work "
+                  "with it: going on",
+                  SLOG_I64("schema", schema.version), SLOG_I64("known", schema.known));
     return NULL;
 }
 

@@ -39,8 +39,8 @@ static const struct route routes[] = {
 };
 
 static const struct sql_migration two_rows[] = {
-    {1, "things", NULL, "CREATE TABLE things (id TEXT PRIMARY KEY)"},
-    {2, "names", NULL, "ALTER TABLE things ADD COLUMN name TEXT"},
+    {.version = 1, .name = "things", .sql = "CREATE TABLE things (id TEXT PRIMARY KEY)"},
+    {.version = 2, .name = "names", .sql = "ALTER TABLE things ADD COLUMN name TEXT"},
 };
 static const struct sql_migrations one = {two_rows, 1}, two = {two_rows, 2};
 
@@ -298,8 +298,9 @@ static void test_migrate(void **state)
         .name = "older", .needs = APP_DATABASE, .routes = ROUTES(routes), .migrations = &one};
     assert_int_equal(run(&child, &older_service, ARGS("serve"), ENV(database)), 1);
     assert_non_null(strstr(child.text, "schema_newer"));
-    assert_non_null(strstr(child.text, "the database is at migration 2 (names), and this program "
-                                       "knows 1: start the newer release"));
+    assert_non_null(strstr(child.text, "the database is at migration 2 (names), this program knows "
+                                       "1, and migration 2 (names) does not work with it: run the "
+                                       "newer release"));
 }
 
 static void test_own_command_with_a_database(void **state)

@@ -70,10 +70,10 @@ static const struct route routes[] = {
 };
 
 static const struct sql_migration rows[] = {
-    {1, "things", NULL, "CREATE TABLE things (id TEXT PRIMARY KEY)"},
-    {2, "names", NULL, "ALTER TABLE things ADD COLUMN name TEXT"},
+    {.version = 1, .name = "things", .sql = "CREATE TABLE things (id TEXT PRIMARY KEY)"},
+    {.version = 2, .name = "names", .sql = "ALTER TABLE things ADD COLUMN name TEXT"},
 };
-static const struct sql_migrations one = {rows, 1}, two = {rows, 2};
+static const struct sql_migrations two = {rows, 2};
 
 static const struct app plain = {
     .name = "plain",
@@ -412,34 +412,6 @@ static void test_migrate_stopped_while_the_database_is_away(void **state)
     assert_non_null(strstr(child.text, "\"msg\":\"stopping\""));
 }
 
-static void test_wrong_database_ends_the_process(void **state)
-{
-    (void)state;
-    make_directory();
-    struct app app = plain;
-    app.needs = APP_DATABASE;
-    app.migrations = &two;
-    struct child child;
-    child_start(&child, &app, ARGS("migrate"), ENV(database));
-    assert_int_equal(child_end(&child), 0);
-
-    app.migrations = &one;
-    child_start(&child, &app, NULL, ENV(database));
-    assert_int_equal(child_end(&child), 1);
-    assert_non_null(strstr(child.text, "schema_newer"));
-
-    static const struct sql_migration changed_rows[] = {
-        {1, "things", NULL, "CREATE TABLE things (id TEXT PRIMARY KEY) STRICT"},
-        {2, "names", NULL, "ALTER TABLE things ADD COLUMN name TEXT"},
-    };
-    static const struct sql_migrations changed = {changed_rows, 2};
-    app.migrations = &changed;
-    child_start(&child, &app, NULL, ENV(database));
-    assert_int_equal(child_end(&child), 1);
-    assert_non_null(strstr(child.text, "things"));
-    assert_null(strstr(child.text, "[start]"));
-}
-
 static struct err *answer_call(struct bus_call *call)
 {
     must(*(int *)call->state == 42, "wrong state in a method");
@@ -567,7 +539,6 @@ int main(void)
         CASE(test_database_comes_late),
         CASE(test_stopped_while_the_database_is_away),
         CASE(test_migrate_stopped_while_the_database_is_away),
-        CASE(test_wrong_database_ends_the_process),
         CASE(test_bus_goes_and_comes),
         CASE(test_own_condition_of_readiness),
         CASE(test_own_listener),

@@ -50,9 +50,9 @@ struct batch {
 
 struct driver {
     enum sql_dialect dialect;
-    const char *name;         /* as in struct sql_migration */
-    const char *table_exists; /* a query: is there a table named $1? */
-    bool is_remote;           /* a server, which may be away */
+    const char *name;          /* as in struct sql_migration */
+    const char *column_exists; /* a query: has the table $1 a column $2? */
+    bool is_remote;            /* a server, which may be away */
 
     /* Checks the URL and does no I/O. */
     struct err *(*target_new)(const struct sql_options *options, struct target **out_target);

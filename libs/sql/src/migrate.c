@@ -14,7 +14,11 @@
 
 static const char create_table[] = "CREATE TABLE IF NOT EXISTS schema_migrations ("
                                    "version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, "
-                                   "checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)";
+                                   "checksum TEXT NOT NULL, applied_at BIGINT NOT NULL, "
+                                   "works_with BIGINT NOT NULL DEFAULT 0)";
+/* For a table that was made when there was none. */
+static const char add_works_with[] =
+    "ALTER TABLE schema_migrations ADD COLUMN works_with BIGINT NOT NULL DEFAULT 0";
 
 /* A row of schema_migrations. */
 struct applied {
@@ -22,6 +26,7 @@ struct applied {
     const char *name;
     char checksum[CHECKSUM_TEXT];
     int64_t applied_at_ms;
+    int64_t works_with;
 };
 
 static const struct field applied_fields[] = {
@@ -29,6 +34,7 @@ static const struct field applied_fields[] = {
     FIELD(struct applied, name, STRING, .flags = REQUIRED),
     FIELD(struct applied, checksum, STRING, .flags = REQUIRED),
     FIELD(struct applied, applied_at_ms, TIME, .json = "applied_at", .flags = REQUIRED),
+    FIELD(struct applied, works_with, INT, .flags = REQUIRED),
 };
 static const struct model applied_model =
     MODEL(struct applied, applied_fields, "A migration that was applied");
@@ -43,6 +49,7 @@ struct plan {
 struct history {
     const struct applied *rows;
     size_t count;
+    bool has_works_with; /* the column */
 };
 
 /* FNV-1a, 64 bits: against accidents, not against people, who could as well change the table. */
@@ -78,62 +85,121 @@ static struct err *make_plan(const struct sql_db *db, const struct sql_migration
         if (step->version != (int)plan->count + 1)
             return err_new(&SQL_FAILED, "migration %d (%s) stands where %zu is due for %s",
                            step->version, step->name, plan->count + 1, db->driver->name);
+        if (step->works_with < 0 || (step->works_with > 0 && step->works_with >= step->version))
+            return err_new(&SQL_FAILED, "migration %d (%s) works with %d, which is none before it",
+                           step->version, step->name, step->works_with);
         plan->steps[plan->count++] = step;
     }
+    return NULL;
+}
+
+static struct err *has_column(struct sql_conn *conn, struct ctx *ctx, const char *column,
+                              bool *out_is_there)
+{
+    int64_t count = 0;
+    TRY(sql_fetch_i64(conn, ctx, &count, conn->db->driver->column_exists,
+                      SQL_TEXT("schema_migrations"), SQL_TEXT(column)));
+    *out_is_there = count > 0;
     return NULL;
 }
 
 static struct err *read_history(struct sql_conn *conn, struct ctx *ctx, struct arena *arena,
                                 struct history *history)
 {
-    int64_t tables = 0;
     *history = (struct history){0};
-    TRY(sql_fetch_i64(conn, ctx, &tables, conn->db->driver->table_exists,
-                      SQL_TEXT("schema_migrations")));
-    if (tables == 0)
+    TRY(has_column(conn, ctx, "works_with", &history->has_works_with));
+    bool is_there = history->has_works_with;
+    if (!is_there)
+        TRY(has_column(conn, ctx, "version", &is_there));
+    if (!is_there)
         return NULL;
     void *rows = NULL;
     TRY(sql_fetch_all(conn, ctx, &applied_model, MIGRATIONS_MAX, arena, &rows, &history->count,
-                      "SELECT version, name, checksum, applied_at FROM schema_migrations "
-                      "ORDER BY version"));
+                      history->has_works_with
+                          ? "SELECT version, name, checksum, applied_at, works_with "
+                            "FROM schema_migrations ORDER BY version"
+                          : "SELECT version, name, checksum, applied_at, 0 AS works_with "
+                            "FROM schema_migrations ORDER BY version"));
     history->rows = rows;
     return NULL;
 }
 
-/* That the database is where this program, or an older one, has left it. */
+static struct err *check_known(const struct applied *row, const struct sql_migration *step)
+{
+    char expected[CHECKSUM_TEXT];
+    checksum(step->sql, expected);
+    if (row->version != step->version)
+        return err_new(&SQL_FAILED, "migration %d (%s) was left out of the database", step->version,
+                       step->name);
+    if (!str_equal(row->checksum, expected))
+        return err_new(&SQL_FAILED,
+                       "migration %d (%s) was changed after it had been applied: put it back "
+                       "and write a new one",
+                       step->version, step->name);
+    return NULL;
+}
+
+/* Whether a migration that a program does not know leaves it running. */
+static bool is_fit_for(const struct applied *row, const struct plan *plan)
+{
+    return row->works_with > 0 && row->works_with <= (int64_t)plan->count;
+}
+
+/* That the database is where this program, or an older one, has left it; or a newer one, all of
+ * whose migrations work with this program. */
 static struct err *check_history(const struct history *history, const struct plan *plan)
 {
-    if (history->count > plan->count)
-        return err_new(&SQL_SCHEMA_NEWER,
-                       "the database is at migration %" PRId64 " (%s), and this program knows %zu: "
-                       "start the newer release",
-                       history->rows[history->count - 1].version,
-                       history->rows[history->count - 1].name, plan->count);
-    for (size_t i = 0; i < history->count; i++) {
-        const struct applied *row = &history->rows[i];
-        char expected[CHECKSUM_TEXT];
-        checksum(plan->steps[i]->sql, expected);
-        if (row->version != plan->steps[i]->version)
-            return err_new(&SQL_FAILED, "migration %d (%s) was left out of the database",
-                           plan->steps[i]->version, plan->steps[i]->name);
-        if (!str_equal(row->checksum, expected))
-            return err_new(&SQL_FAILED,
-                           "migration %d (%s) was changed after it had been applied: put it back "
-                           "and write a new one",
-                           plan->steps[i]->version, plan->steps[i]->name);
+    for (size_t i = 0; i < MIN(history->count, plan->count); i++)
+        TRY(check_known(&history->rows[i], plan->steps[i]));
+    for (size_t i = plan->count; i < history->count; i++) {
+        const struct applied *row = &history->rows[i], *last = &history->rows[history->count - 1];
+        if (row->version != (int64_t)i + 1)
+            return err_new(&SQL_FAILED, "migration %zu was left out of the database", i + 1);
+        if (!is_fit_for(row, plan))
+            return err_new(&SQL_SCHEMA_NEWER,
+                           "the database is at migration %" PRId64 " (%s), this program knows %zu, "
+                           "and migration %" PRId64 " (%s) does not work with it: run the newer "
+                           "release, or restore the backup from before",
+                           last->version, last->name, plan->count, row->version, row->name);
     }
     return NULL;
 }
 
-static struct err *count_applied(struct sql_conn *conn, struct ctx *ctx, const struct plan *plan,
-                                 size_t *out_count)
+static struct err *load_history(struct sql_conn *conn, struct ctx *ctx, const struct plan *plan,
+                                struct arena *arena, struct history *history)
+{
+    TRY(read_history(conn, ctx, arena, history));
+    return check_history(history, plan);
+}
+
+/* Whether the database tells of each migration what this program says it works with. To say so is
+ * not for a program that is older than the database. */
+static bool is_told(const struct history *history, const struct plan *plan)
+{
+    if (history->count > plan->count || plan->count == 0)
+        return true;
+    for (size_t i = 0; i < history->count; i++) {
+        if (history->rows[i].works_with != plan->steps[i]->works_with)
+            return false;
+    }
+    return history->has_works_with;
+}
+
+/* Tells it, in a transaction of its own: the next one may take long, and who reads would wait. */
+static struct err *tell(struct sql_conn *conn, struct ctx *ctx, const struct plan *plan)
 {
     _cleanup_(arena_deinit) struct arena arena = ARENA_INIT(ARENA_MAX);
     struct history history;
-    TRY(read_history(conn, ctx, &arena, &history));
-    TRY(check_history(&history, plan));
-    *out_count = history.count;
-    return NULL;
+    TRY(sql_begin_as(conn, ctx, TRANSACTION_MIGRATION));
+    TRY(sql_exec(conn, ctx, create_table, NULL));
+    TRY(load_history(conn, ctx, plan, &arena, &history));
+    if (!history.has_works_with)
+        TRY(sql_exec(conn, ctx, add_works_with, NULL));
+    size_t ours = history.count <= plan->count ? history.count : 0;
+    for (size_t i = 0; i < ours; i++)
+        TRY(sql_exec(conn, ctx, "UPDATE schema_migrations SET works_with = $1 WHERE version = $2",
+                     NULL, SQL_I64(plan->steps[i]->works_with), SQL_I64(plan->steps[i]->version)));
+    return sql_commit(conn, ctx);
 }
 
 static struct err *apply(struct sql_conn *conn, struct ctx *ctx, const struct sql_migration *step)
@@ -144,44 +210,49 @@ static struct err *apply(struct sql_conn *conn, struct ctx *ctx, const struct sq
     TRY(driver->run_script(conn->link, ctx, step->sql));
     if (!driver->in_transaction(conn->link))
         return err_new(&SQL_FAILED, "it ends the transaction that it runs in");
-    return sql_exec(conn, ctx, "INSERT INTO schema_migrations VALUES ($1, $2, $3, $4)", NULL,
-                    SQL_I64(step->version), SQL_TEXT(step->name), SQL_TEXT(sum),
-                    SQL_I64(clock_now_ms()));
+    return sql_exec(conn, ctx,
+                    "INSERT INTO schema_migrations (version, name, checksum, applied_at, "
+                    "works_with) VALUES ($1, $2, $3, $4, $5)",
+                    NULL, SQL_I64(step->version), SQL_TEXT(step->name), SQL_TEXT(sum),
+                    SQL_I64(clock_now_ms()), SQL_I64(step->works_with));
 }
 
 /* One migration, if after the wait for the lock there is still one to apply. */
 static struct err *apply_next(struct sql_conn *conn, struct ctx *ctx, const struct plan *plan,
-                              size_t *count, int *applied)
+                              struct sql_schema *schema)
 {
+    _cleanup_(arena_deinit) struct arena arena = ARENA_INIT(ARENA_MAX);
+    struct history history;
     TRY(sql_begin_as(conn, ctx, TRANSACTION_MIGRATION));
-    TRY(sql_exec(conn, ctx, create_table, NULL));
-    TRY(count_applied(conn, ctx, plan, count));
-    bool is_due = *count < plan->count;
+    TRY(load_history(conn, ctx, plan, &arena, &history));
+    bool is_due = history.count < plan->count;
     if (is_due) {
-        const struct sql_migration *step = plan->steps[*count];
+        const struct sql_migration *step = plan->steps[history.count];
         TRY_WRAP(apply(conn, ctx, step), "migration %d (%s)", step->version, step->name);
     }
     TRY(sql_commit(conn, ctx));
-    *count += is_due;
-    *applied += is_due;
+    schema->version = (int)history.count + is_due;
+    schema->applied += is_due;
     return NULL;
 }
 
 struct err *sql_migrate(struct sql_db *db, struct ctx *ctx, const struct sql_migrations *migrations,
-                        int *out_applied)
+                        struct sql_schema *out)
 {
     _cleanup_(arena_deinit) struct arena arena = ARENA_INIT(ARENA_MAX);
     struct plan plan;
+    struct history history;
     TRY(make_plan(db, migrations, &arena, &plan));
     _cleanup_(sql_release) struct sql_conn *conn = NULL;
     TRY(sql_acquire(db, ctx, &conn));
-    size_t count = 0;
-    int applied = 0;
-    TRY(count_applied(conn, ctx, &plan, &count));
-    while (count < plan.count)
-        TRY(apply_next(conn, ctx, &plan, &count, &applied));
-    if (out_applied)
-        *out_applied = applied;
+    TRY(load_history(conn, ctx, &plan, &arena, &history));
+    if (!is_told(&history, &plan))
+        TRY(tell(conn, ctx, &plan));
+    struct sql_schema schema = {.version = (int)history.count, .known = (int)plan.count};
+    while (schema.version < schema.known)
+        TRY(apply_next(conn, ctx, &plan, &schema));
+    if (out)
+        *out = schema;
     return NULL;
 }
 
@@ -207,12 +278,18 @@ static void write_status(const struct plan *plan, const struct history *history,
     for (size_t i = 0; i < plan->count; i++) {
         const struct sql_migration *step = plan->steps[i];
         const struct applied *applied = i < history->count ? &history->rows[i] : NULL;
+        char remark[48] = "";
+        if (step->works_with > 0)
+            snprintf(remark, sizeof(remark), ", works with %04d", step->works_with);
         write_line(out, step->version, step->name, applied,
-                   applied && is_changed(applied, step) ? ", changed since" : "");
+                   applied && is_changed(applied, step) ? ", changed since" : remark);
     }
-    for (size_t i = plan->count; i < history->count; i++)
-        write_line(out, history->rows[i].version, history->rows[i].name, &history->rows[i],
-                   ", unknown to this program");
+    for (size_t i = plan->count; i < history->count; i++) {
+        const struct applied *row = &history->rows[i];
+        write_line(out, row->version, row->name, row,
+                   is_fit_for(row, plan) ? ", unknown to this program, works with it"
+                                         : ", unknown to this program, does not work with it");
+    }
 }
 
 struct err *sql_migrate_status(struct sql_db *db, struct ctx *ctx,

@@ -195,7 +195,8 @@ static struct sql_value column_value(struct prepared *prepared, size_t column)
 const struct driver sql_driver_postgres = {
     .dialect = SQL_POSTGRES,
     .name = "postgres",
-    .table_exists = "SELECT CASE WHEN to_regclass($1) IS NULL THEN 0 ELSE 1 END",
+    .column_exists = "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass($1) "
+                     "AND attname = $2 AND NOT attisdropped",
     .is_remote = true,
     .target_new = sql_postgres_target_new,
     .target_free = sql_postgres_target_free,

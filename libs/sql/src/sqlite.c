@@ -266,7 +266,7 @@ static struct sql_value column_value(struct prepared *prepared, size_t column)
 const struct driver sql_driver_sqlite = {
     .dialect = SQL_SQLITE,
     .name = "sqlite",
-    .table_exists = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = $1",
+    .column_exists = "SELECT count(*) FROM pragma_table_info($1) WHERE name = $2",
     .target_new = sql_sqlite_target_new,
     .target_free = sql_sqlite_target_free,
     .connect = sql_sqlite_connect,

@@ -8,6 +8,7 @@
 
 #include "check.h"
 
+#include <sql/migrate.h>
 #include <sql/sql.h>
 
 #define URL_MAX 512
@@ -48,6 +49,17 @@ int64_t number(struct sql_conn *conn, const char *statement);
 /* The same outside of a connection that the caller holds. */
 void run_in(struct sql_db *db, const char *statement);
 int64_t number_in(struct sql_db *db, const char *statement);
+
+/* A struct sql_migrations, of steps; what more a step has comes by name. */
+#define MIGRATIONS(...)                                                                            \
+    {                                                                                              \
+        (const struct sql_migration[]){__VA_ARGS__},                                               \
+            sizeof((const struct sql_migration[]){__VA_ARGS__}) / sizeof(struct sql_migration)     \
+    }
+#define STEP(number, title, text, ...)                                                             \
+    {                                                                                              \
+        .version = (number), .name = (title), .sql = (text), ##__VA_ARGS__                         \
+    }
 
 /* A directory of this process, removed at its end. */
 const char *test_directory(void);

@@ -17,8 +17,8 @@ static const struct field item_fields[] = {
 static const struct model item_model = MODEL(struct item, item_fields, "A number and its text");
 
 static const struct sql_migration rows[] = {
-    {1, "items", NULL, "CREATE TABLE items (n BIGINT, text TEXT)"},
-    {2, "one", NULL, "INSERT INTO items VALUES (1, 'one')"},
+    STEP(1, "items", "CREATE TABLE items (n BIGINT, text TEXT)"),
+    STEP(2, "one", "INSERT INTO items VALUES (1, 'one')"),
 };
 static const struct sql_migrations migrations = {rows, ARRAY_LEN(rows)};
 

@@ -17,7 +17,8 @@
  *      there yet, and what is away is tried for ever;
  *   2. the admin listener (ADMIN_ADDR) answers /livez, /readyz, /metrics, /version;
  *   3. migrations run as soon as the database answers. A database that is wrong
- *      (SQL_SCHEMA_NEWER, a changed migration) ends the process;
+ *      (SQL_SCHEMA_NEWER, a changed migration) ends the process; on a newer one whose migrations
+ *      work with this program it goes on, with a warning;
  *   4. start() builds the service, its bus methods are served, the listener (LISTEN_ADDR) opens;
  *   5. ready: /readyz is 200 while database, bus, verifier and ready() are fine, else 503 with a
  *      reason for each that is not. A bus that is lost after /readyz was 200 is a reason still, but
