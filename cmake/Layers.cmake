@@ -113,7 +113,8 @@ function(_plankton_tests target owner)
   endif()
   if(target MATCHES "_service$")
     list(APPEND shared "${PLANKTON_ROOT}/tests/support/service_test.c"
-      "${PLANKTON_ROOT}/tests/support/test_database.c")
+      "${PLANKTON_ROOT}/tests/support/test_database.c"
+      "${PLANKTON_ROOT}/tests/support/promises.c")
   endif()
   foreach(source IN LISTS tests)
     get_filename_component(name "${source}" NAME_WE)

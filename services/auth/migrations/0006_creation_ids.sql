@@ -1,3 +1,4 @@
+-- works with: 0004
 -- The ids of what requests with an Idempotency-Key make, so that a repetition finds it:
 -- <app/idempotency.h>.
 CREATE TABLE creation_ids (

@@ -1,3 +1,4 @@
+-- works with: 0001
 -- Requests that came with an Idempotency-Key, and their answers: <app/idempotency.h>.
 -- id and fingerprint are hashes: of caller and key, and of the whole request.
 CREATE TABLE idempotency_keys (
