@@ -122,7 +122,7 @@ def main():
         lines = BENCHES[name]()
         page.write_section(name, f"./dev bench {name}", lines)
         print("\n".join(lines))
-    print(f"\nwritten to {PAGE.relative_to(ROOT)}")
+    print(f"\nwritten to {page.PAGE.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
