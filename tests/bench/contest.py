@@ -25,12 +25,15 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def wrk(url, seconds, headers):
-    """Requests that were answered; anything but 2xx is a failure of the benchmark."""
+def wrk(url, seconds, headers, connections=CONNECTIONS, script=()):
+    """Requests that were answered; anything but 2xx is a failure of the benchmark. script: its path
+    and arguments."""
     options = [word for name, value in headers.items() for word in ("-H", f"{name}: {value}")]
+    if script:
+        options += ["-s", script[0]]
     done = subprocess.run(
-        ["taskset", "-c", "1", "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", *options, url],
-        check=True, capture_output=True, text=True).stdout
+        ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout",
+         "30s", *options, url, "--", *script[1:]], check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in done or "Socket errors" in done:
         raise harness.Failure(f"wrk saw failures:\n{done}")
     return int(re.search(r"(\d+) requests in", done).group(1))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""./dev bench [footprint|http|gateway|events]: measures the release build and writes docs/benchmarks.md.
+"""./dev bench [NAME]: measures the release build and writes docs/benchmarks.md.
 
 Figures of one run are compared with one another, never with those of another machine: the peer runs
 beside ours, in turn. CPU time is the process's own (utime + stime), so a busy machine disturbs it
@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build/release"
 os.environ["PLANKTON_BIN"] = str(BUILD / "bin")
 sys.path.insert(0, str(ROOT / "tests/system"))
+import capacity  # noqa: E402
 import contest  # noqa: E402
 import edge  # noqa: E402
 import events  # noqa: E402
@@ -107,7 +108,8 @@ def http():
             "| server | CPU per request | ratio to bare civetweb |", "|---|---|---|", *rows]
 
 
-BENCHES = {"footprint": footprint, "http": http, "gateway": edge.run, "events": events.run}
+BENCHES = {"footprint": footprint, "http": http, "gateway": edge.run, "events": events.run,
+           "capacity": capacity.run}
 
 
 def main():
