@@ -5,6 +5,7 @@
 #define ATTEMPTS        10
 #define BACK_OFF_MS     5 /* before the second attempt; doubles, and half of it is random */
 #define BACK_OFF_MAX_MS 80
+#define RETRY_AFTER_MS  1000 /* for clients, when all attempts have failed */
 
 /* On another link, if this one broke while it was idle: nothing can have been done on it. */
 static struct err *begin_safely(struct sql_conn *conn, struct ctx *ctx, enum transaction kind)
@@ -111,8 +112,10 @@ struct err *sql_transact(struct sql_db *db, struct ctx *ctx,
     uint32_t back_off_ms = BACK_OFF_MS;
     for (int i = 1;; i++) {
         struct err *e = attempt(db, ctx, run, data);
-        if (i == ATTEMPTS || !err_is(e, &SQL_SERIALIZATION))
+        if (!err_is(e, &SQL_SERIALIZATION))
             return e;
+        if (i == ATTEMPTS)
+            return err_set_retry_after(e, RETRY_AFTER_MS);
         err_free(e);
         TRY(ctx_sleep(ctx, back_off_ms / 2 + random_below(back_off_ms)));
         back_off_ms = MIN(back_off_ms * 2, BACK_OFF_MAX_MS);

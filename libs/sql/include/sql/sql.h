@@ -302,7 +302,8 @@ void sql_rollback(struct sql_conn *conn);
 #define SQL_NOTICES_MAX 8
 struct err *sql_on_commit(struct sql_conn *conn, void (*notify)(void *data), void *data) MUST_CHECK;
 /* Acquires, begins, runs, commits (or rolls back on error). Runs again, at most 10 times with
- * back-off, when the error is SQL_SERIALIZATION: run must have no other effects. */
+ * back-off, when the error is SQL_SERIALIZATION: run must have no other effects. The error of the last
+ * one asks clients to come again (503, Retry-After). */
 struct err *sql_transact(struct sql_db *db, struct ctx *ctx,
                          struct err *(*run)(struct sql_conn *conn, struct ctx *ctx, void *data),
                          void *data) MUST_CHECK;
