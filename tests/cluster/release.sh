@@ -81,7 +81,7 @@ registers_anew() {
         \"password\":\"correct horse battery\"}"
 }
 
-works() { logs_in && await 30 registers_anew; }
+works() { await 30 logs_in && await 30 registers_anew; }
 
 # --- suites -----------------------------------------------------------------------------------------
 
