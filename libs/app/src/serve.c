@@ -8,7 +8,9 @@
 
 #define ADMIN_DRAIN_MS   1000
 #define BUS_DRAIN_MIN_MS 100
-#define SETTLED_MS       300 /* after the start, before its memory is given back */
+#define SETTLED_MS       300 /* after it is ready, before the memory of the start is given back */
+#define READINESS_MAX    ((size_t)16 * 1024)
+#define LOOK_MAX_MS      1000 /* between two looks whether it is ready */
 #define HOUR_MS          3600000
 
 /* --- starting --- */
@@ -71,8 +73,7 @@ static struct err *begin(struct process *process)
         TRY(start_listener(process));
     atomic_store(&process->phase, PHASE_SERVING);
     if (process->server)
-        slog_info("listening", SLOG_STR("address", http_server_address(process->server)),
-                  SLOG_I64("start_ms", clock_mono_ms() - process->began_ms));
+        slog_info("listening", SLOG_STR("address", http_server_address(process->server)));
     return NULL;
 }
 
@@ -119,8 +120,31 @@ static void end(struct process *process)
     app_close_parts(process);
 }
 
+static bool is_ready(struct process *process)
+{
+    _cleanup_(buf_deinit) struct buf reasons = BUF_INIT(READINESS_MAX);
+    bool is_ready = false;
+    app_write_readiness(process, &reasons, &is_ready);
+    return is_ready;
+}
+
+/* What it waits for says in many ways that it is there: a look now and then, so often that what is
+ * told is right to a tenth. */
+static void tell_when_ready(struct process *process)
+{
+    while (!is_ready(process)) {
+        int64_t passed_ms = clock_mono_ms() - process->began_ms;
+        struct err *e = ctx_sleep(&process->ctx, MAX(1, MIN(passed_ms / 10, LOOK_MAX_MS)));
+        err_free(e);
+        if (e)
+            return;
+    }
+    slog_info("ready", SLOG_I64("start_ms", clock_mono_ms() - process->began_ms));
+}
+
 static void wait_for_signal(struct process *process)
 {
+    tell_when_ready(process);
     err_free(ctx_sleep(&process->ctx, SETTLED_MS));
     app_trim_memory();
     while (!ctx_is_done(&process->ctx))

@@ -122,6 +122,7 @@ static void test_starts_serves_and_stops(void **state)
         struct child child;
         child_start(&child, &plain, i ? ARGS("serve") : NULL, NULL);
         child_await_listening(&child);
+        child_await(&child, "\"msg\":\"ready\",\"start_ms\":");
         assert_int_equal(ask(child.address, "/wait/0", NULL, 0), 200);
         char body[256];
         assert_int_equal(ask(child.admin, "/livez", body, sizeof(body)), 200);
@@ -466,14 +467,18 @@ static void test_bus_goes_and_comes(void **state)
         /* Not before the bus was there; but who was ready stays so. */
         assert_int_equal(ask(child.admin, "/readyz", NULL, 0), round == 0 ? 503 : 200);
         assert_int_equal(ask(child.address, "/wait/0", NULL, 0), 200);
+        assert_int_equal(strstr(child.text, "\"msg\":\"ready\"") != NULL, round != 0);
         nats_server_restart(&server);
         int64_t back_ms = clock_mono_ms();
+        if (round == 0)
+            child_await(&child, "\"msg\":\"ready\"");
         await_answer_has(child.admin, "/readyz", "{\"ready\":true,\"reasons\":{}}");
         assert_in_range(clock_mono_ms() - back_ms, 0, 2000);
         expect_working_bus(url);
         nats_server_kill(&server);
     }
     child_stop(&child);
+    assert_null(strstr(child.text + child.awaited, "\"msg\":\"ready\"")); /* it is told once */
     nats_server_stop(&server);
 }
 

@@ -35,7 +35,8 @@
  * A second signal ends the process at once.
  *
  * The addresses are logged as they are bound (msg "admin listening", then "listening" when it is
- * ready but for what is away; each with "address"), so that tests may choose port 0.
+ * ready but for what is away; each with "address"), so that tests may choose port 0; and "ready" with
+ * "start_ms", once, when it is ready for the first time.
  *
  * Threads: app_run() is main's, called before any thread is started; the hooks run on its thread
  * but for ready(), which any thread may call.
