@@ -86,6 +86,8 @@ class Loader:
             connection = connection or http.client.HTTPConnection(self.host, self.port, timeout=15)
             path, headers = self.requests[turn % len(self.requests)]
             turn += 1
+            if not is_kept:  # the server closes: ports of whoever is in between would run out
+                headers = {**headers, "Connection": "close"}
             failure, will_close = None, True
             try:
                 will_close = self.ask(connection, path, headers) or not is_kept

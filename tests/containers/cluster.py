@@ -46,6 +46,7 @@ class Controller:
     def replace(self, pod):
         """Deletes it; another one takes its place, at once, or after it where its data are."""
         at = self.pods.index(pod)
+        self.cluster.leaving.append(pod)
         pod.delete()
         if self.is_stateful:
             pod.gone.wait()
@@ -173,7 +174,9 @@ class Cluster:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def render(chart, values):
-    helm = os.environ["HELM"]
-    return subprocess.run([helm, "template", "plankton", chart, "--namespace", "plankton", "-f", values],
-                          check=True, capture_output=True, text=True).stdout
+def render(chart, values, tag=None):
+    """tag: of the images, instead of the chart's."""
+    tags = [word for name in ("gateway", "auth", "users") for word in ("--set", f"{name}.image.tag={tag}")]
+    return subprocess.run(
+        [os.environ["HELM"], "template", "plankton", chart, "--namespace", "plankton", "-f", values,
+         *(tags if tag else [])], check=True, capture_output=True, text=True).stdout

@@ -44,6 +44,9 @@ def write_files(directory, files, group=None):
         top = path.split("/")[0]
         if not os.path.lexists(os.path.join(directory, top)):
             os.symlink(os.path.join("..data", top), os.path.join(directory, top))
+    for name in os.listdir(directory):
+        if not os.path.exists(os.path.join(directory, name)):  # a link to a file that is no more
+            os.remove(os.path.join(directory, name))
     if old:
         shutil.rmtree(old)
 
@@ -192,7 +195,7 @@ class Pod:
             self.is_ready = is_ready
             self.note("ready" if is_ready else "not ready")
             self.node.changed.notify_all()
-        self.node.services.changed.set()
+        self.node.services.touch()
 
     @property
     def pid(self):
@@ -331,6 +334,12 @@ class Pod:
     def signal(self, number):
         """To its process, not through Docker, which would take it for a wish that it stay away."""
         os.kill(self.pid, number)
+
+    def pause(self):
+        docker("pause", self.running)
+
+    def go_on(self):
+        docker("unpause", self.running)
 
     def cut(self):
         docker("network", "disconnect", "-f", self.node.network, self.sandbox)

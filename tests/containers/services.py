@@ -107,7 +107,8 @@ class Services:
         self.node_ports = node_ports  # port: name of the Service
         self.namespaces = {}  # pid of whom a network namespace belongs to: whether it is the node's
         self.lock = threading.Lock()
-        self.changed = threading.Event()
+        self.changed = threading.Condition()
+        self.wanted = self.applied = 0  # counts changes
         self.closing = threading.Event()
         self.names = Names(self.lookup)
         self.thread = threading.Thread(target=self._follow, daemon=True)
@@ -149,7 +150,7 @@ class Services:
         self.names.serve(pid)
         with self.lock:
             self.namespaces[pid] = is_node
-        self.changed.set()  # what has changed meanwhile
+        self.touch()  # what has changed meanwhile
 
     def remove(self, pid):
         self.names.leave(pid)
@@ -160,20 +161,36 @@ class Services:
     def _apply(pid, rules):
         subprocess.run(["nsenter", "-t", str(pid), "-n", "nft", "-f", "-"], input=rules, text=True, check=True)
 
+    def touch(self):
+        """The pods have changed."""
+        with self.changed:
+            self.wanted += 1
+            self.changed.notify_all()
+
+    def wait_applied(self):
+        """Until what has changed by now has reached every namespace."""
+        with self.changed:
+            wanted = self.wanted
+            assert self.changed.wait_for(lambda: self.applied >= wanted, 30), "the rules are not applied"
+
     def _follow(self):
         while True:
-            self.changed.wait()
+            with self.changed:
+                self.changed.wait_for(lambda: self.applied < self.wanted or self.closing.is_set())
             if self.closing.wait(LAG_S):
                 return
-            self.changed.clear()
+            with self.changed:
+                wanted = self.wanted
             with self.lock:
-                for pid, is_node in list(self.namespaces.items()):
-                    if os.path.exists(f"/proc/{pid}"):
-                        self._apply(pid, self.rules(is_node))
+                for pid, is_node in self.namespaces.items():
+                    self._apply(pid, self.rules(is_node))
+            with self.changed:
+                self.applied = wanted
+                self.changed.notify_all()
 
     def close(self):
         self.closing.set()
-        self.changed.set()
+        self.touch()
         self.thread.join()
         self.names.close()
 

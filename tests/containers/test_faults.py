@@ -1,0 +1,63 @@
+"""Each container is killed, paused, cut off and restarted while clients ask: all recovers by itself, and nobody but the
+victim ends."""
+import signal
+import time
+
+import pytest
+
+import harness
+import kernel
+from clients import Load
+
+FAULT_S = 5
+SOME = 300  # requests in each way at least, after which as many without a failure must come
+RECOVERY_S = 60
+
+
+def kill(pod):
+    pod.signal(signal.SIGKILL)
+
+
+def pause(pod):
+    pod.pause()
+    time.sleep(FAULT_S)
+    pod.go_on()
+
+
+def cut(pod):
+    pod.cut()
+    time.sleep(FAULT_S)
+    pod.mend()
+
+
+def restart(pod):
+    pod.stop_container(pod.running)
+
+
+FAULTS = {"killed": (kill, 1), "paused": (pause, 0), "cut off": (cut, 0), "restarted": (restart, 1)}
+
+
+def everyone(cluster):
+    return {pod: pod.restarts for pod in cluster.pods()}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("victim", ["gateway", "auth", "users", "nats", "postgresql"])
+def test_recovers(cluster, client, figures, victim, fault):
+    befall, restarts = FAULTS[fault]
+    # The two replicas in turn: who ends for the second time is left for 10 s.
+    pods = cluster.controllers[f"plankton-{victim}"].pods
+    pod = pods[-1] if fault == "restarted" else pods[0]
+    expected = everyone(cluster)
+    expected[pod] += restarts
+    with Load(client, SOME, "--recovers") as load:
+        befall(pod)
+        began = time.monotonic()
+        cluster.wait("all are ready", lambda: everyone(cluster) == expected and cluster.are_all_ready(), RECOVERY_S)
+        harness.wait_until("a person can register, log in and read", client.works, RECOVERY_S)
+        recovered_s = time.monotonic() - began
+        is_well, said = load.end()
+    figures(f"recovered after {recovered_s:.1f} s; {said.splitlines()[-1]}")
+    assert is_well, said
+    assert everyone(cluster) == expected, "somebody else ended, too"
+    assert [pod.name for pod in cluster.pods() if pod.oom_kills or kernel.oom_kills(pod.pid)] == []
