@@ -2,7 +2,8 @@
 
 Asks until it gets SIGTERM and has asked COUNT times on kept-alive and on new connections each, for at
 most five minutes. What it asks for comes from auth and, with an access token in PLANKTON_TOKEN, from
-users in turn. Prints a line with the figures; exit status 1 when a request failed.
+users in turn. Prints "asking" as soon as every thread has asked once, and a line with the figures at
+the end; exit status 1 when a request failed.
 
 With --recovers requests may fail, as long as every thread gets CALM answers without a failure, one
 after the other, within RECOVERY_S of SIGTERM; it then tells for how long each path gave no answer.
@@ -40,6 +41,7 @@ class Loader:
         if token:
             self.requests.append((ME, {"Authorization": f"Bearer {token}"}))
         self.told = threading.Event()
+        self.begun = threading.Semaphore(0)  # threads that have asked
         self.lock = threading.Lock()
         self.asked = {True: 0, False: 0}
         self.failures = collections.Counter()
@@ -100,7 +102,10 @@ class Loader:
                 connection.close()
                 connection = None
             self.note(path, is_kept, failure)
+            if turn == 1:
+                self.begun.release()
             time.sleep(PAUSE_S)
+        self.begun.release()  # who had nothing to ask does not hold up the others
 
     def report(self):
         for failure, count in self.failures.most_common(10):
@@ -122,6 +127,9 @@ def main():
                for is_kept in [True] * KEPT + [False] * NEW]
     for thread in threads:
         thread.start()
+    for _ in threads:
+        loader.begun.acquire()
+    print("asking", flush=True)
     for thread in threads:
         thread.join()
     return 0 if loader.report() else 1

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import types
 from pathlib import Path
 
@@ -42,6 +43,7 @@ class Load:
             [sys.executable, LOAD, client.gateway.address, str(count), *options], text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env={**client.environment(), "PLANKTON_TOKEN": client.token()})
+        assert self.process.stdout.readline() == "asking\n"
 
     def __enter__(self):
         return self
@@ -56,3 +58,40 @@ class Load:
         self.process.send_signal(signal.SIGTERM)
         said, _ = self.process.communicate(timeout=330)
         return self.process.returncode == 0, said.strip()
+
+
+class Writer(threading.Thread):
+    """Writes until end(): a name in users, and new tokens from auth, which no gateway may ask for twice."""
+
+    def __init__(self, client):
+        super().__init__(daemon=True)
+        self.client = client
+        self.tokens = client.login(client.register()["email"])
+        self.count, self.failures = 0, []
+        self.ended = threading.Event()
+        self.start()
+
+    def _write(self):
+        name = f"Ann {self.count}"
+        answer = self.client.call("PATCH", "/api/v1/users/me", {"name": name}, token=self.tokens["access_token"])
+        if answer.status != 200 or answer.json["name"] != name:
+            return answer
+        answer = self.client.call("POST", "/api/v1/auth/refresh", {"refresh_token": self.tokens["refresh_token"]})
+        if answer.status != 200:
+            return answer
+        self.tokens = answer.json
+        return None
+
+    def run(self):
+        while not self.ended.is_set():
+            self.count += 1
+            try:
+                failure = self._write()
+            except (OSError, harness.http.client.HTTPException) as error:
+                failure = error
+            if failure:
+                self.failures.append(repr(failure))
+
+    def end(self):
+        self.ended.set()
+        self.join()

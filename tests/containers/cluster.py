@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import subprocess
-import tempfile
 import threading
 import time
 
@@ -41,7 +40,7 @@ class Controller:
                       for claim in self.item["spec"].get("volumeClaimTemplates", [])}
         else:
             name = f"{self.name}-{next(self.numbers)}"
-        return Pod(self.cluster, name, self.template, self.cluster.take_address(), claims)
+        return Pod(self.cluster, name, self.template, self.cluster.take_address(), self.name, claims)
 
     def replace(self, pod):
         """Deletes it; another one takes its place, at once, or after it where its data are."""
@@ -66,16 +65,16 @@ class Controller:
 
 
 class Cluster:
-    def __init__(self, text, port_of):
-        """port_of: name of the Service whose connections come in at .address."""
+    def __init__(self, text, port_of, label, directory):
+        """port_of: name of the Service whose connections come in at .address. label: of all that Docker is given.
+        directory: for volumes."""
         self.objects = manifests.read(text)
-        self.label = f"plankton-containers-{os.getpid()}"
+        self.label = label
         self.network = self.label
         self.namespace = "default"
         self.changed = threading.Condition(threading.RLock())
         self.controllers, self.singles, self.leaving = {}, [], []
-        self.directory = tempfile.mkdtemp(prefix="plankton-containers-")
-        os.chmod(self.directory, 0o755)
+        self.directory = directory
         self.services = None
         try:
             self._make_network()
@@ -106,7 +105,7 @@ class Cluster:
     def _make_node(self):
         name = f"{self.label}-node"
         docker("run", "-d", "--name", name, "--label", self.label, "--network", self.network, "--ip",
-               self.take_address(), "--sysctl", "net.ipv4.ip_forward=1", "-p", f"127.0.0.1::{NODE_PORT}",
+               self.take_address(), "--sysctl", "net.ipv4.ip_forward=1", "--read-only", "--cap-drop", "ALL", "-p", f"127.0.0.1::{NODE_PORT}",
                "--entrypoint", SLEEPER[1], SLEEPER[0], *SLEEPER[2:])
         self.services.add(inspect(name, "State", "Pid"), is_node=True)
         self.address = docker("port", name, f"{NODE_PORT}/tcp").splitlines()[0]
@@ -171,7 +170,6 @@ class Cluster:
         for pod in pods + self.leaving:
             pod.thread.join(30)
         docker("network", "rm", self.network, may_fail=True)
-        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 def render(chart, values, tag=None):

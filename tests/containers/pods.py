@@ -159,10 +159,11 @@ class Prober(threading.Thread):
 # --- pods -----------------------------------------------------------------------------------------
 
 class Pod:
-    """node: .network, .label, .objects, .services, .directory, .changed (a Condition). ip: its address."""
+    """node: .network, .label, .objects, .services, .directory, .changed (a Condition). ip: its address. owner: whom the
+    node has it from; None: nobody. claims: its volumes that outlive it, by their names in the template."""
 
-    def __init__(self, node, name, template, ip, claims=None):
-        self.node, self.name, self.ip = node, name, ip
+    def __init__(self, node, name, template, ip, owner=None, claims=None):
+        self.node, self.name, self.ip, self.owner = node, name, ip, owner
         self.labels = template["metadata"].get("labels", {})
         self.namespace = template["metadata"].get("namespace", node.namespace)
         self.spec = template["spec"]

@@ -1,7 +1,7 @@
 """SIGTERM of each replica while clients ask: no request is lost."""
 import pytest
 
-from clients import Load
+from clients import Load, Writer
 
 COUNT = 10000  # requests on kept-alive, and as many on new connections, for each service
 
@@ -19,6 +19,7 @@ def test_nothing_is_lost(cluster, client, figures, service):
     controller = cluster.controllers[f"plankton-{service}"]
     cluster.leaving.clear()
     with Load(client, COUNT) as load:
+        writer = Writer(client)
         for pod in controller.pods:
             end_one(cluster, pod)
             cluster.services.wait_applied()
@@ -26,6 +27,8 @@ def test_nothing_is_lost(cluster, client, figures, service):
         for pod in cluster.leaving:
             cluster.wait(f"{pod.name} is gone", pod.gone.is_set)
             assert pod.status == 0, pod.said[-1][1]
+        writer.end()
         is_well, said = load.end()
-    figures(said.splitlines()[-1])
+    figures(f"{said.splitlines()[-1]}; {2 * writer.count} writes, {len(writer.failures)} failed")
     assert is_well, said
+    assert writer.failures == []
