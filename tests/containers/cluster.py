@@ -130,7 +130,9 @@ class Cluster:
         return all(pod.is_ready for controller in self.controllers.values() for pod in controller.pods)
 
     def wait_ready(self):
+        """All of them, and Services know it."""
         self.wait("all pods are ready", self.are_all_ready)
+        self.services.wait_applied()
 
     def run_pod(self, name, timeout_s=30):
         """A Pod of the manifests, to its end: exit status, and what it said."""
