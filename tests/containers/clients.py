@@ -1,4 +1,4 @@
-"""Who comes from outside, through the port on 127.0.0.1: a person, and load (tests/cluster/load.py)."""
+"""Who comes from outside, through the port on 127.0.0.1: a person, load (tests/cluster/load.py)."""
 import os
 import signal
 import subprocess
@@ -31,8 +31,9 @@ class Client(harness.Front):
             return False
 
     def environment(self):
-        return {**os.environ, "PLANKTON_GATEWAY": self.gateway.address, "PLANKTON_ADMIN_EMAIL": self.admin[0],
-                "PLANKTON_ADMIN_PASSWORD": self.admin[1], "PYTHONDONTWRITEBYTECODE": "1"}
+        return {**os.environ, "PLANKTON_GATEWAY": self.gateway.address,
+                "PLANKTON_ADMIN_EMAIL": self.admin[0], "PLANKTON_ADMIN_PASSWORD": self.admin[1],
+                "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 class Load:
@@ -61,7 +62,7 @@ class Load:
 
 
 class Writer(threading.Thread):
-    """Writes until end(): a name in users, and new tokens from auth, which no gateway may ask for twice."""
+    """Writes until end(): a name in users, and new tokens from auth. No gateway may ask twice."""
 
     def __init__(self, client):
         super().__init__(daemon=True)
@@ -73,10 +74,12 @@ class Writer(threading.Thread):
 
     def _write(self):
         name = f"Ann {self.count}"
-        answer = self.client.call("PATCH", "/api/v1/users/me", {"name": name}, token=self.tokens["access_token"])
+        answer = self.client.call("PATCH", "/api/v1/users/me", {"name": name},
+                                  token=self.tokens["access_token"])
         if answer.status != 200 or answer.json["name"] != name:
             return answer
-        answer = self.client.call("POST", "/api/v1/auth/refresh", {"refresh_token": self.tokens["refresh_token"]})
+        answer = self.client.call("POST", "/api/v1/auth/refresh",
+                                  {"refresh_token": self.tokens["refresh_token"]})
         if answer.status != 200:
             return answer
         self.tokens = answer.json

@@ -1,5 +1,6 @@
-"""A chart's rendered manifests, run as containers: what the controllers, the kubelet and kube-proxy do, on one node
-that is a Docker network. One port of it is published on 127.0.0.1: that of the gateway's Service."""
+"""A chart's rendered manifests, run as containers: what the controllers, the kubelet and kube-proxy
+do, on one node that is a Docker network. One port of it is published on 127.0.0.1: that of the
+gateway's Service."""
 import itertools
 import os
 import random
@@ -26,7 +27,8 @@ class Controller:
         self.is_stateful = item["kind"] == "StatefulSet"
         self.template = item["spec"]["template"]
         self.template["metadata"]["namespace"] = item["metadata"]["namespace"]
-        if not manifests.matches(item["spec"]["selector"]["matchLabels"], self.template["metadata"]["labels"]):
+        selector = item["spec"]["selector"]["matchLabels"]
+        if not manifests.matches(selector, self.template["metadata"]["labels"]):
             raise manifests.Refused(f"{self.name}: its selector is not for its own pods")
         self.count = item["spec"]["replicas"]
         self.numbers = itertools.count()
@@ -40,7 +42,8 @@ class Controller:
                       for claim in self.item["spec"].get("volumeClaimTemplates", [])}
         else:
             name = f"{self.name}-{next(self.numbers)}"
-        return Pod(self.cluster, name, self.template, self.cluster.take_address(), self.name, claims)
+        return Pod(self.cluster, name, self.template, self.cluster.take_address(), self.name,
+                   claims)
 
     def replace(self, pod):
         """Deletes it; another one takes its place, at once, or after it where its data are."""
@@ -66,14 +69,14 @@ class Controller:
 
 class Cluster:
     def __init__(self, text, port_of, label, directory):
-        """port_of: name of the Service whose connections come in at .address. label: of all that Docker is given.
-        directory: for volumes."""
+        """port_of: name of the Service whose connections come in at .address. label: of all that
+        Docker is given. directory: for volumes."""
         self.objects = manifests.read(text)
         self.label = label
         self.network = self.label
         self.namespace = "default"
         self.changed = threading.Condition(threading.RLock())
-        self.controllers, self.singles, self.leaving = {}, [], []
+        self.controllers, self.leaving = {}, []
         self.directory = directory
         self.services = None
         try:
@@ -82,7 +85,8 @@ class Cluster:
             self._make_node()
             for kind in ("StatefulSet", "Deployment"):
                 for name, item in self.objects[kind].items():
-                    self.controllers[name] = Controller(self, item)
+                    with self.changed:
+                        self.controllers[name] = Controller(self, item)
         except BaseException:
             self.close()
             raise
@@ -91,7 +95,8 @@ class Cluster:
         for _ in range(20):
             prefix = f"10.{random.randint(64, 250)}.{random.randint(0, 250)}"
             try:
-                docker("network", "create", "--label", self.label, "--subnet", f"{prefix}.0/24", self.network)
+                docker("network", "create", "--label", self.label, "--subnet", f"{prefix}.0/24",
+                       self.network)
                 break
             except Failed as error:
                 if "overlap" not in str(error):
@@ -104,15 +109,15 @@ class Cluster:
 
     def _make_node(self):
         name = f"{self.label}-node"
-        docker("run", "-d", "--name", name, "--label", self.label, "--network", self.network, "--ip",
-               self.take_address(), "--sysctl", "net.ipv4.ip_forward=1", "--read-only", "--cap-drop", "ALL", "-p", f"127.0.0.1::{NODE_PORT}",
-               "--entrypoint", SLEEPER[1], SLEEPER[0], *SLEEPER[2:])
+        docker("run", "-d", "--name", name, "--label", self.label, "--network", self.network,
+               "--ip", self.take_address(), "--sysctl", "net.ipv4.ip_forward=1",
+               "-p", f"127.0.0.1::{NODE_PORT}", *SLEEPER)
         self.services.add(inspect(name, "State", "Pid"), is_node=True)
         self.address = docker("port", name, f"{NODE_PORT}/tcp").splitlines()[0]
 
     def pods(self):
         with self.changed:
-            return [pod for controller in list(self.controllers.values()) for pod in controller.pods] + self.singles
+            return [pod for controller in self.controllers.values() for pod in controller.pods]
 
     def wait(self, what, condition, timeout_s=PATIENCE_S):
         deadline = time.monotonic() + timeout_s
@@ -127,7 +132,7 @@ class Cluster:
                 self.changed.wait(min(left_s, 1))
 
     def are_all_ready(self):
-        return all(pod.is_ready for controller in self.controllers.values() for pod in controller.pods)
+        return all(pod.is_ready for pod in self.pods())
 
     def wait_ready(self):
         """All of them, and Services know it."""
@@ -152,7 +157,8 @@ class Cluster:
     def describe(self):
         lines = []
         for pod in self.pods():
-            lines.append(f"{pod.name}: {'ready' if pod.is_ready else 'not ready'}, {pod.restarts} restarts")
+            state = "ready" if pod.is_ready else "not ready"
+            lines.append(f"{pod.name}: {state}, {pod.restarts} restarts")
             lines += [f"    {note}" for note in pod.notes[-12:]]
             said = pod.log() or (pod.said[-1][1] if pod.said else "")
             lines += [f"    | {line}" for line in said.splitlines()[-12:]]
@@ -176,7 +182,8 @@ class Cluster:
 
 def render(chart, values, tag=None):
     """tag: of the images, instead of the chart's."""
-    tags = [word for name in ("gateway", "auth", "users") for word in ("--set", f"{name}.image.tag={tag}")]
-    return subprocess.run(
-        [os.environ["HELM"], "template", "plankton", chart, "--namespace", "plankton", "-f", values,
-         *(tags if tag else [])], check=True, capture_output=True, text=True).stdout
+    command = [os.environ["HELM"], "template", "plankton", chart, "--namespace", "plankton", "-f",
+               values]
+    for name in ("gateway", "auth", "users") if tag else ():
+        command += ["--set", f"{name}.image.tag={tag}"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -18,7 +18,8 @@ measured = []
 @pytest.fixture(scope="session")
 def cluster():
     text = render(ROOT / "charts/plankton", HERE / "values.yaml", os.environ.get("PLANKTON_TAG"))
-    running = Cluster(text, "plankton-gateway", os.environ["CONTAINERS_LABEL"], os.environ["CONTAINERS_DIRECTORY"])
+    running = Cluster(text, "plankton-gateway", os.environ["CONTAINERS_LABEL"],
+                      os.environ["CONTAINERS_DIRECTORY"])
     try:
         running.wait_ready()
         yield running

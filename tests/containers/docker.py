@@ -9,8 +9,8 @@ class Failed(Exception):
 
 def docker(*arguments, timeout=120, may_fail=False):
     """What it prints, without the last line's end."""
-    done = subprocess.run(["docker", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=timeout)
+    done = subprocess.run(["docker", *arguments], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=timeout)
     if done.returncode != 0 and not may_fail:
         raise Failed(f"docker {' '.join(arguments[:2])}: {done.stderr.strip()}")
     return done.stdout.rstrip("\n")
@@ -25,5 +25,5 @@ def inspect(name, *path):
 
 def logs(name):
     """Both streams, as they came."""
-    return subprocess.run(["docker", "logs", name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          errors="replace").stdout
+    return subprocess.run(["docker", "logs", name], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace").stdout

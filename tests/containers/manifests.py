@@ -1,5 +1,5 @@
-"""Kubernetes' objects, read strictly: a field that nothing here acts on is an error, so that what runs is what the
-YAML says, and a chart that asks for more is not tried as if it asked for less."""
+"""Kubernetes' objects, read strictly: a field that nothing here acts on is an error, so that what
+runs is what the YAML says, and a chart that asks for more is not tried as if it asked for less."""
 import base64
 import re
 
@@ -12,14 +12,16 @@ class Refused(Exception):
     pass
 
 
-# What is understood. A mapping has these fields and no others, a list has such items, a set names the only values that
-# are known to be right, ANY is taken as it is.
+# What is understood. A mapping has these fields and no others, a list has such items, a set names
+# the only values that are known to be right, ANY is taken as it is.
 PORT = {"name": ANY, "containerPort": ANY, "protocol": {"TCP"}}
 REF = {"name": ANY, "key": ANY, "optional": ANY}
 PROBE = {
     "httpGet": {"path": ANY, "port": ANY}, "tcpSocket": {"port": ANY}, "exec": {"command": [ANY]},
-    "initialDelaySeconds": ANY, "periodSeconds": ANY, "timeoutSeconds": ANY, "failureThreshold": ANY}
-SECURITY = {"runAsNonRoot": ANY, "runAsUser": ANY, "runAsGroup": ANY, "seccompProfile": {"type": {"RuntimeDefault"}}}
+    "initialDelaySeconds": ANY, "periodSeconds": ANY, "timeoutSeconds": ANY,
+    "failureThreshold": ANY}
+SECURITY = {"runAsNonRoot": ANY, "runAsUser": ANY, "runAsGroup": ANY,
+            "seccompProfile": {"type": {"RuntimeDefault"}}}
 INIT_CONTAINER = {
     "name": ANY, "image": ANY, "command": [ANY], "args": [ANY],
     "imagePullPolicy": {"IfNotPresent", "Never"},  # the images are there
@@ -30,7 +32,8 @@ INIT_CONTAINER = {
     "resources": {"requests": ANY,  # for a scheduler
                   "limits": {"cpu": ANY, "memory": ANY}},
     "securityContext": {**SECURITY, "allowPrivilegeEscalation": {True, False},
-                        "readOnlyRootFilesystem": {True, False}, "capabilities": {"drop": [{"ALL"}]}}}
+                        "readOnlyRootFilesystem": {True, False},
+                        "capabilities": {"drop": [{"ALL"}]}}}
 CONTAINER = {**INIT_CONTAINER, "ports": [PORT], "startupProbe": PROBE, "readinessProbe": PROBE,
              "livenessProbe": PROBE}
 FILES = {"name": ANY, "secretName": ANY, "items": [{"key": ANY, "path": ANY}]}
@@ -93,7 +96,8 @@ def read(text):
         kind, name = item["kind"], item["metadata"]["name"]
         if kind not in KINDS:
             raise Refused(f"{kind} {name}: of a kind that is not understood")
-        check(item, {"apiVersion": ANY, "kind": ANY, "metadata": META, **KINDS[kind]}, f"{kind} {name}")
+        known = {"apiVersion": ANY, "kind": ANY, "metadata": META, **KINDS[kind]}
+        check(item, known, f"{kind} {name}")
         objects[kind][name] = item
     return objects
 
@@ -177,7 +181,8 @@ def port_number(container, port):
 
 
 def run_options(pod, container, objects):
-    """The options of `docker run` for a container, but for its place among others and its volumes; and its command."""
+    """What `docker run` is given for a container, but for its place among others and its volumes:
+    options; image and command."""
     security = {**pod.get("securityContext", {}), **container.get("securityContext", {})}
     options = []
     user, group = security.get("runAsUser"), security.get("runAsGroup")
@@ -213,25 +218,25 @@ def run_options(pod, container, objects):
 
 # --- volumes --------------------------------------------------------------------------------------
 
+def source_of(volume):
+    """(kind, name) of the object that a volume is made of, or None."""
+    if "configMap" in volume:
+        return "ConfigMap", volume["configMap"]["name"]
+    if "secret" in volume:
+        return "Secret", volume["secret"]["secretName"]
+    return None
+
+
 def files_of(volume, objects):
     """Path and text of each file of a ConfigMap's or Secret's volume; None for other volumes."""
-    for field, kind, named in (("configMap", "ConfigMap", "name"), ("secret", "Secret", "secretName")):
-        if field in volume:
-            data = contents(objects, kind, volume[field][named])
-            items = volume[field].get("items")
-            if items is None:
-                return dict(data)
-            return {item["path"]: data[item["key"]] for item in items}
-    return None
-
-
-def source_of(volume_file):
-    """(kind, name) of the object that a volume is made of, or None."""
-    if "configMap" in volume_file:
-        return "ConfigMap", volume_file["configMap"]["name"]
-    if "secret" in volume_file:
-        return "Secret", volume_file["secret"]["secretName"]
-    return None
+    source = source_of(volume)
+    if not source:
+        return None
+    data = contents(objects, *source)
+    items = volume.get("configMap", volume.get("secret")).get("items")
+    if items is None:
+        return dict(data)
+    return {item["path"]: data[item["key"]] for item in items}
 
 
 def matches(selector, labels):

@@ -1,7 +1,7 @@
 """A pod, and what the kubelet does for it.
 
-Its network namespace is that of a container that only sleeps, as in Kubernetes: so it keeps its address when a
-container of it ends and is started anew.
+Its network namespace is that of a container that only sleeps, as in Kubernetes: so it keeps its
+address when a container of it ends and is started anew.
 """
 import http.client
 import itertools
@@ -17,15 +17,21 @@ import manifests
 from docker import docker, inspect, logs
 
 BACKOFF_S = 10  # before the second restart; doubled from then on
-SLEEPER = ("postgres:17", "sleep", "infinity")  # an image that is here, and has a program that sleeps
+# Of an image that is here, and has such a program.
+SLEEPER = ("--read-only", "--cap-drop", "ALL", "--user", "65532", "--entrypoint", "sleep",
+           "postgres:17", "infinity")
 
-RESOLV_CONF = "nameserver 127.0.0.53\nsearch {0}.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n"
+RESOLV_CONF = """\
+nameserver 127.0.0.53
+search {0}.svc.cluster.local svc.cluster.local cluster.local
+options ndots:5
+"""
 
 
 # --- volumes --------------------------------------------------------------------------------------
 
 def write_files(directory, files, group=None):
-    """As the kubelet writes a ConfigMap: the files are links through ..data, which is replaced at once."""
+    """As the kubelet does: the files are links through ..data, which is replaced at once."""
     old = os.path.join(directory, os.readlink(os.path.join(directory, "..data"))) \
         if os.path.lexists(os.path.join(directory, "..data")) else None
     new = f"..{time.time_ns()}"
@@ -68,8 +74,9 @@ def ask(probe, pod, name):
     timeout = probe.get("timeoutSeconds", 1)
     try:
         if "exec" in probe:
-            return subprocess.run(["docker", "exec", name, *probe["exec"]["command"]], timeout=timeout,
-                                  stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
+            command = ["docker", "exec", name, *probe["exec"]["command"]]
+            return subprocess.run(command, timeout=timeout, stdin=subprocess.DEVNULL,
+                                  capture_output=True).returncode == 0
         if "tcpSocket" in probe:
             port = manifests.port_number(pod.container, probe["tcpSocket"]["port"])
             socket.create_connection((pod.ip, port), timeout=timeout).close()
@@ -159,8 +166,9 @@ class Prober(threading.Thread):
 # --- pods -----------------------------------------------------------------------------------------
 
 class Pod:
-    """node: .network, .label, .objects, .services, .directory, .changed (a Condition). ip: its address. owner: whom the
-    node has it from; None: nobody. claims: its volumes that outlive it, by their names in the template."""
+    """node: .network, .label, .objects, .services, .directory, .changed (a Condition). ip: its
+    address. owner: whom the node has it from; None: nobody. claims: its volumes that outlive it,
+    by their names in the template."""
 
     def __init__(self, node, name, template, ip, owner=None, claims=None):
         self.node, self.name, self.ip, self.owner = node, name, ip, owner
@@ -181,6 +189,7 @@ class Pod:
         self.error = None
         self.notes = []
         self.said = []  # (container, log) of those that have ended
+        self.lock = threading.Lock()  # of starting a container, which a deleted pod must not do
         self.told = threading.Event()  # to go
         self.gone = threading.Event()
         self.thread = threading.Thread(target=self._live, daemon=True)
@@ -228,9 +237,8 @@ class Pod:
             self._remove()
 
     def _make_sandbox(self):
-        docker("run", "-d", "--name", self.sandbox, "--label", self.node.label, "--hostname", self.name,
-               "--network", self.node.network, "--ip", self.ip, "--read-only", "--cap-drop", "ALL",
-               "--user", "65532", "--entrypoint", SLEEPER[1], SLEEPER[0], *SLEEPER[2:])
+        docker("run", "-d", "--name", self.sandbox, "--label", self.node.label,
+               "--hostname", self.name, "--network", self.node.network, "--ip", self.ip, *SLEEPER)
         self.sandbox_pid = inspect(self.sandbox, "State", "Pid")
         self.node.services.add(self.sandbox_pid)
 
@@ -264,14 +272,17 @@ class Pod:
         group = self.spec.get("securityContext", {}).get("fsGroup")
         for volume in self.spec.get("volumes", []):
             if manifests.source_of(volume) == (kind, name):
-                write_files(self.places[volume["name"]], manifests.files_of(volume, self.node.objects), group)
+                files = manifests.files_of(volume, self.node.objects)
+                write_files(self.places[volume["name"]], files, group)
 
     def _mounts(self, container):
         options = ["-v", f"{self.directory}/resolv.conf:/etc/resolv.conf:ro"]
+        volumes = {volume["name"]: volume for volume in self.spec.get("volumes", [])}
         for mount in container.get("volumeMounts", []):
-            volume = next((volume for volume in self.spec.get("volumes", []) if volume["name"] == mount["name"]), {})
-            is_read_only = mount.get("readOnly") or manifests.source_of(volume)
-            options += ["-v", f"{self.places[mount['name']]}:{mount['mountPath']}" + (":ro" if is_read_only else "")]
+            name, path = mount["name"], mount["mountPath"]
+            is_files = name in volumes and manifests.source_of(volumes[name])
+            end = ":ro" if is_files or mount.get("readOnly") else ""
+            options += ["-v", f"{self.places[name]}:{path}{end}"]
         return options
 
     def _run(self, container, is_over, is_probed=False):
@@ -283,7 +294,7 @@ class Pod:
                 return
             pause_s = pause_s * 2 or (BACKOFF_S if number else 0)
             name = f"{self.sandbox}-{container['name']}-{number}"
-            with self.node.changed:
+            with self.lock:
                 if self.is_deleted:
                     return
                 docker("run", "-d", "--name", name, "--label", self.node.label, "--network",
@@ -303,7 +314,8 @@ class Pod:
     def _note_end(self, container, name):
         was_oom = inspect(name, "State", "OOMKilled")
         self.oom_kills += was_oom
-        self.note(f"{container['name']} ended with {self.status}" + (", out of memory" if was_oom else ""))
+        how = ", out of memory" if was_oom else ""
+        self.note(f"{container['name']} ended with {self.status}{how}")
         self.said.append((container["name"], logs(name)))
         self.running = None
         docker("rm", "-fv", name)
@@ -312,8 +324,9 @@ class Pod:
         docker("stop", "-t", str(self.grace_s), name, timeout=self.grace_s + 30, may_fail=True)
 
     def delete(self):
-        """Begins its end: it is taken out of Services and told to stop at the same time, as in Kubernetes."""
-        with self.node.changed:
+        """Begins its end: it is taken out of Services and told to stop at the same time, as in
+        Kubernetes."""
+        with self.lock:
             self.is_deleted = True
             running = self.running
             self.note("deleted")

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The chart's rendered manifests, run as containers: ./dev test containers [FILTER]. FILTER is one of pytest's -k.
+# The chart's rendered manifests, run as containers: ./dev test containers [FILTER] (as pytest's -k).
 #
-# Builds the images, unless PLANKTON_TAG names a tag of plankton/{gateway,auth,users} that is there already. Everything
-# talks inside a Docker network of its own, and through one port on 127.0.0.1.
+# Builds the images, unless PLANKTON_TAG names a tag of plankton/{gateway,auth,users} that is there
+# already. Everything talks inside a Docker network of its own, and through one port on 127.0.0.1.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 # shellcheck source=docker/daemon.sh

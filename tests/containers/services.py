@@ -1,11 +1,12 @@
 """Services and names, as pods meet them.
 
-Each pod has a network namespace of its own, in which nftables does what kube-proxy does on a node: an address for each
-Service, and each new connection to it goes to one of the pods that are ready; those that are open stay where they are,
-whatever becomes of the pod. Docker's own names for containers know nothing of readiness, and lead every client of a
-name to wherever it looked last. Rules in the host's namespace would have to be removed again; these go with the pods.
+Each pod has a network namespace of its own, in which nftables does what kube-proxy does on a node:
+an address for each Service, and each new connection to it goes to one of the pods that are ready;
+those that are open stay where they are, whatever becomes of the pod. Docker's own names for
+containers know nothing of readiness, and lead every client of a name to wherever it looked last.
+Rules in the host's namespace would have to be removed again; these go with the pods.
 
-Names are answered by a socket in the same namespace, at 127.0.0.53, which the pod's resolv.conf points to.
+Names are answered by a socket in the same namespace, which the pod's resolv.conf points to.
 """
 import ctypes
 import os
@@ -21,7 +22,7 @@ import manifests
 ADDRESSES = "198.18.0"  # of Services: a network for benchmarks, which is nobody's
 DOMAIN = "svc.cluster.local"
 NAMESERVER = "127.0.0.53"
-LAG_S = 1  # between a change of a pod and what Services do: the endpoints' controller, the API, kube-proxy
+LAG_S = 1  # between a change of a pod and what Services do: API, endpoints, kube-proxy
 
 BASE = f"""
 table ip plankton {{
@@ -94,11 +95,12 @@ class Service:
         self.namespace = item["metadata"]["namespace"]
         self.selector = item["spec"]["selector"]
         self.ports = item["spec"]["ports"]
-        self.address = None if item["spec"].get("clusterIP") == "None" else address  # None: headless
+        is_headless = item["spec"].get("clusterIP") == "None"
+        self.address = None if is_headless else address
 
 
 class Services:
-    """pods: a function that returns those that are there; each has labels, ip, is_ready and container."""
+    """pods: a function that returns those that are there, with labels, ip, is_ready, container."""
 
     def __init__(self, objects, pods, node_ports):
         self.services = {name: Service(item, f"{ADDRESSES}.{i + 1}")
@@ -115,19 +117,20 @@ class Services:
         self.thread.start()
 
     def endpoints(self, service):
-        return [pod for pod in self.pods() if pod.is_ready and manifests.matches(service.selector, pod.labels)]
+        return [pod for pod in self.pods()
+                if pod.is_ready and manifests.matches(service.selector, pod.labels)]
 
     def rules(self, is_node):
         text = "flush chain ip plankton services\n"
         for service in self.services.values():
             pods = self.endpoints(service)
-            for port in service.ports:
-                if not pods:
-                    continue
-                target = manifests.port_number(pods[0].container, port.get("targetPort", port["port"]))
-                addresses = sorted(pod.ip for pod in pods)
+            addresses = sorted(pod.ip for pod in pods)
+            for port in service.ports if pods else ():
+                wanted = port.get("targetPort", port["port"])
+                target = manifests.port_number(pods[0].container, wanted)
                 if service.address:
-                    text += rule(f"ip daddr {service.address} tcp dport {port['port']}", target, addresses)
+                    match = f"ip daddr {service.address} tcp dport {port['port']}"
+                    text += rule(match, target, addresses)
                 for number, name in self.node_ports.items():
                     if is_node and name == service.name:
                         text += rule(f"fib daddr type local tcp dport {number}", target, addresses)
@@ -145,7 +148,7 @@ class Services:
     # --- namespaces ---
 
     def add(self, pid, is_node=False):
-        """From now on the rules hold in the network namespace of this process, and names are answered."""
+        """From now on rules hold and names are answered in this process's network namespace."""
         self._apply(pid, BASE + (NODE if is_node else "") + self.rules(is_node))
         self.names.serve(pid)
         with self.lock:
@@ -159,7 +162,8 @@ class Services:
 
     @staticmethod
     def _apply(pid, rules):
-        subprocess.run(["nsenter", "-t", str(pid), "-n", "nft", "-f", "-"], input=rules, text=True, check=True)
+        subprocess.run(["nsenter", "-t", str(pid), "-n", "nft", "-f", "-"], input=rules, text=True,
+                       check=True)
 
     def touch(self):
         """The pods have changed."""
@@ -171,7 +175,7 @@ class Services:
         """Until what has changed by now has reached every namespace."""
         with self.changed:
             wanted = self.wanted
-            assert self.changed.wait_for(lambda: self.applied >= wanted, 30), "the rules are not applied"
+            assert self.changed.wait_for(lambda: self.applied >= wanted, 30), "not applied"
 
     def _follow(self):
         while True:

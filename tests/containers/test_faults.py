@@ -1,5 +1,5 @@
-"""Each container is killed, paused, cut off and restarted while clients ask: all recovers by itself, and nobody but the
-victim ends."""
+"""Each container is killed, paused, cut off and restarted while clients ask: all recovers by
+itself, and nobody but the victim ends."""
 import signal
 import time
 
@@ -61,7 +61,8 @@ def test_recovers(cluster, client, figures, victim, fault):
     with Load(client, SOME, "--recovers") as load:
         befall(cluster, pod)
         began = time.monotonic()
-        cluster.wait("all are ready", lambda: everyone(cluster) == expected and cluster.are_all_ready(), RECOVERY_S)
+        cluster.wait("all are ready", lambda: everyone(cluster) == expected and
+                     cluster.are_all_ready(), RECOVERY_S)
         harness.wait_until("a person can register, log in and read", client.works, RECOVERY_S)
         recovered_s = time.monotonic() - began
         is_well, said = load.end()

@@ -40,10 +40,10 @@ def test_expand(text, expected):
     ({"envFrom": [{"configMapRef": {"name": "empty"}}]}, {}),
     ({"envFrom": [{"secretRef": {"name": "away", "optional": True}}]}, {}),
     # env wins over envFrom, and what comes first can be named by what comes later
-    ({"envFrom": [{"configMapRef": {"name": "settings"}}], "env": [{"name": "LEVEL", "value": "$(LEVEL)+"}]},
-     {"LEVEL": "info+", "WAY": "north"}),
-    ({"env": [{"name": "B", "value": "$(A)"}, {"name": "A", "value": "1"}, {"name": "C", "value": "$(A)"}]},
-     {"B": "$(A)", "A": "1", "C": "1"}),
+    ({"envFrom": [{"configMapRef": {"name": "settings"}}],
+      "env": [{"name": "LEVEL", "value": "$(LEVEL)+"}]}, {"LEVEL": "info+", "WAY": "north"}),
+    ({"env": [{"name": "B", "value": "$(A)"}, {"name": "A", "value": "1"},
+              {"name": "C", "value": "$(A)"}]}, {"B": "$(A)", "A": "1", "C": "1"}),
     ({"env": [{"name": "A", **ref("secretKeyRef", "passwords", "auth")}]}, {"A": "s3cret"}),
     ({"env": [{"name": "A", **ref("configMapKeyRef", "settings", "LEVEL")}]}, {"A": "info"}),
     ({"env": [{"name": "A", **ref("configMapKeyRef", "settings", "none", optional=True)}]}, {}),
@@ -98,8 +98,8 @@ def test_what_is_not_understood_is_refused(more, where):
 
 
 def test_run_options():
-    pod = {"securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 7,
-                               "seccompProfile": {"type": "RuntimeDefault"}}}
+    pod = {"securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "runAsGroup": 65532,
+                               "fsGroup": 7, "seccompProfile": {"type": "RuntimeDefault"}}}
     container = {
         "name": "c", "image": "i:1", "args": ["serve", "$(WAY)"],
         "env": [{"name": "WAY", "value": "north"}],
@@ -108,26 +108,29 @@ def test_run_options():
                             "capabilities": {"drop": ["ALL"]}}}
     options, command = manifests.run_options(pod, container, OBJECTS)
     assert " ".join(options) == (
-        "--user 65532:65532 --group-add 7 --read-only --security-opt no-new-privileges --cap-drop ALL "
-        "--memory 33554432 --memory-swap 33554432 --cpus 0.5 --env WAY=north")
+        "--user 65532:65532 --group-add 7 --read-only --security-opt no-new-privileges "
+        "--cap-drop ALL --memory 33554432 --memory-swap 33554432 --cpus 0.5 --env WAY=north")
     assert command == ["i:1", "serve", "north"]
 
 
 def test_run_options_of_a_careless_container():
     """Kubernetes' defaults are not Docker's."""
-    options, command = manifests.run_options({}, {"name": "c", "image": "i:1", "command": ["/a", "b"]}, OBJECTS)
+    container = {"name": "c", "image": "i:1", "command": ["/a", "b"]}
+    options, command = manifests.run_options({}, container, OBJECTS)
     assert options == ["--security-opt", "seccomp=unconfined", "--entrypoint", "/a"]
     assert command == ["i:1", "b"]
 
 
 def test_run_as_non_root_wants_a_user():
+    pod = {"securityContext": {"runAsNonRoot": True}}
     with pytest.raises(manifests.Refused, match="runAsNonRoot"):
-        manifests.run_options({"securityContext": {"runAsNonRoot": True}}, {"name": "c", "image": "i:1"}, OBJECTS)
+        manifests.run_options(pod, {"name": "c", "image": "i:1"}, OBJECTS)
 
 
 @pytest.mark.parametrize("volume, expected", [
     ({"configMap": {"name": "settings"}}, {"LEVEL": "info", "WAY": "north"}),
-    ({"configMap": {"name": "settings", "items": [{"key": "WAY", "path": "to/way"}]}}, {"to/way": "north"}),
+    ({"configMap": {"name": "settings", "items": [{"key": "WAY", "path": "to/way"}]}},
+     {"to/way": "north"}),
     ({"secret": {"secretName": "passwords"}}, {"auth": "s3cret"}),
     ({"emptyDir": {}}, None),
 ])
@@ -147,7 +150,8 @@ def test_files_are_replaced_at_once(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] != ".") == ["a", "c"]
 
 
-@pytest.mark.parametrize("quantity, expected", [("32Mi", 33554432), ("1G", 10**9), ("512", 512), (64, 64)])
+@pytest.mark.parametrize("quantity, expected", [
+    ("32Mi", 33554432), ("1G", 10**9), ("512", 512), (64, 64)])
 def test_bytes(quantity, expected):
     assert manifests.bytes_of(quantity) == expected
 
@@ -167,22 +171,22 @@ def test_matches(selector, labels, expected):
     assert manifests.matches(selector, labels) is expected
 
 
-# --- services ---------------------------------------------------------------------------------------
+# --- services -------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("addresses, expected", [
     ([], ""),
-    (["10.0.0.1"], "add rule ip plankton services tcp dport 80 dnat to numgen random mod 1 map "
-                   "{ 0 : 10.0.0.1 }:8080\n"),
-    (["10.0.0.1", "10.0.0.2"], "add rule ip plankton services tcp dport 80 dnat to numgen random mod 2 map "
-                               "{ 0 : 10.0.0.1, 1 : 10.0.0.2 }:8080\n"),
+    (["10.0.0.1"], "numgen random mod 1 map { 0 : 10.0.0.1 }:8080\n"),
+    (["10.0.0.1", "10.0.0.2"], "numgen random mod 2 map { 0 : 10.0.0.1, 1 : 10.0.0.2 }:8080\n"),
 ])
 def test_rule(addresses, expected):
-    assert services.rule("tcp dport 80", 8080, addresses) == expected
+    said = services.rule("tcp dport 80", 8080, addresses)
+    assert said == (expected and "add rule ip plankton services tcp dport 80 dnat to " + expected)
 
 
 def query(name, kind):
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
-    return b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + labels + b"\0" + struct.pack("!HH", kind, 1)
+    head = struct.pack("!HHHHHH", 0x1234, 0x0100, 1, 0, 0, 0)
+    return head + labels + b"\0" + struct.pack("!HH", kind, 1)
 
 
 @pytest.mark.parametrize("kind, found, status, addresses", [

@@ -1,4 +1,5 @@
-"""What runs is what the chart says, as the kernel sees it; how soon it is ready; helm test; new routes."""
+"""What runs is what the chart says, as the kernel sees it; how soon it is ready; helm test; new
+routes."""
 import json
 import statistics
 
@@ -55,8 +56,9 @@ def start_ms(pod):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_ready_within_50_ms(cluster, figures, service):
-    """From the start of the process to its being ready, as it tells itself, of a pod that comes to a mesh that is
-    there. Whatever else the machine does adds to it, and nothing takes away: the shortest is what the process needs."""
+    """From the start of the process to its being ready, as it tells itself, of a pod that comes to
+    a mesh that is there. Whatever else the machine does adds to it, and nothing takes away: the
+    shortest is what the process needs."""
     seen = []
     for _ in range(STARTS):
         controller = cluster.controllers[f"plankton-{service}"]
