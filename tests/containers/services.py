@@ -8,6 +8,7 @@ Rules in the host's namespace would have to be removed again; these go with the 
 
 Names are answered by a socket in the same namespace, which the pod's resolv.conf points to.
 """
+import concurrent.futures
 import ctypes
 import os
 import random
@@ -75,18 +76,13 @@ def enter_network(pid):
 
 def socket_in(pid):
     """A UDP socket at the nameserver's address in the network namespace of a process."""
-    made = socket.socket
-    found = []
-
     def make():
         enter_network(pid)
-        server = made(socket.AF_INET, socket.SOCK_DGRAM)
+        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         server.bind((NAMESERVER, 53))
-        found.append(server)
-    thread = threading.Thread(target=make)
-    thread.start()
-    thread.join()
-    return found[0]
+        return server
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:  # which ends with it
+        return thread.submit(make).result()
 
 
 class Service:
