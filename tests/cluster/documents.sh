@@ -13,7 +13,15 @@ commands() {
 
 follow() { # name
     commands "$1" >"$scratch/commands" &&
-        (cd "$scratch" && api=http://$gateway/api/v1 bash -euo pipefail ./commands)
+        ln -sfn "$PWD/charts" "$scratch/charts" && (cd "$scratch" && api=http://$gateway/api/v1 bash -euo pipefail ./commands)
+}
+
+# Of the database of users: what an installation of these values signs in as.
+first_role() {
+    local password
+    password=$(kube get secret plankton-database -o 'jsonpath={.data.users-password}' | base64 -d)
+    kube exec -i plankton-postgresql-0 -- psql -q -U postgres \
+        <<<"ALTER ROLE users LOGIN PASSWORD '$password'" && release upgrade --reset-values && works
 }
 
 rotate() { follow "rotate-$1" && works; }
@@ -35,7 +43,10 @@ registers_later() { post auth/register "{${ANN/ann/later},\"name\":\"L\"}"; }
 test_documents() {
     say "What docs/operations.md tells to do"
     local what
-    for what in database nats key-encryption-key signing-keys; do
+    check "rotate a database password" under_load "$SOME" --recovers rotate database
+    check "rotate it unnoticed" under_load "$SOME" rotate database-unnoticed
+    check "back to the role of before" first_role
+    for what in nats key-encryption-key signing-keys; do
         check "rotate the ${what//-/ }" under_load "$SOME" rotate $what
     done
     check "rotate the first admin's password" rotate admin
