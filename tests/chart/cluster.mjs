@@ -4,11 +4,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { scratch } from './helm.mjs';
 
-// Kinds of the default render; helm wants to know where they would go.
+// Kinds of what is asked with it; helm wants to know where they would go.
 const kinds = {
     v1: ['ConfigMap', 'Pod', 'Secret', 'Service', 'ServiceAccount'],
     'apps/v1': ['Deployment', 'StatefulSet'],
-    'networking.k8s.io/v1': ['NetworkPolicy'],
+    'autoscaling/v2': ['HorizontalPodAutoscaler'],
+    'gateway.networking.k8s.io/v1': ['HTTPRoute'],
+    'networking.k8s.io/v1': ['Ingress', 'NetworkPolicy'],
     'policy/v1': ['PodDisruptionBudget'],
 };
 const plural = (kind) => (kind.endsWith('y') ? `${kind.slice(0, -1)}ies` : `${kind}s`).toLowerCase();

@@ -51,9 +51,10 @@ export async function refusal(values, says, options) {
     return ['it was taken'];
 }
 
-// What an install tells.
-export async function notes(values) {
-    const said = await helm('install', 'plankton', chart, '--namespace', 'plankton', '--dry-run=client', ...valuesArguments(values));
+// What an install tells. Helm 3 wants a cluster for it, Helm 4 does not.
+export async function notes(values, kubeconfig) {
+    const said = await helm('install', 'plankton', chart, '--namespace', 'plankton', '--dry-run=client', '--disable-openapi-validation',
+        '--kubeconfig', kubeconfig, ...valuesArguments(values));
     return said.slice(said.indexOf('NOTES:'));
 }
 

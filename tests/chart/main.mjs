@@ -196,7 +196,7 @@ async function checkNotes() {
     ];
     for (const [name, change, wanted, unwanted] of cases)
         await check(`notes: ${name}`, async () => {
-            const said = await notes([change]);
+            const said = await withSecrets([], (kubeconfig) => notes([change], kubeconfig));
             return [...wanted.filter((text) => !said.includes(text)), ...(said.includes(unwanted) ? [`not wanted: ${unwanted}`] : [])]
                 .flatMap((mistake) => [mistake, said]);
         });
