@@ -32,7 +32,7 @@ make_namespace() { # name, Pod Security Standard
 release() { # install or upgrade, and further values
     helm "$1" plankton charts/plankton -n "$NS" --set gateway.service.type=NodePort \
         ${PLANKTON_NODE_PORT:+--set "gateway.service.nodePort=$PLANKTON_NODE_PORT"} "${@:2}" \
-        --wait --timeout 120s
+        --wait --timeout 120s >/dev/null
 }
 
 install_within() {
