@@ -16,14 +16,6 @@ follow() { # name
         ln -sfn "$PWD/charts" "$scratch/charts" && (cd "$scratch" && api=http://$gateway/api/v1 bash -euo pipefail ./commands)
 }
 
-# Of the database of users: what an installation of these values signs in as.
-first_role() {
-    local password
-    password=$(kube get secret plankton-database -o 'jsonpath={.data.users-password}' | base64 -d)
-    kube exec -i plankton-postgresql-0 -- psql -q -U postgres \
-        <<<"ALTER ROLE users LOGIN PASSWORD '$password'" && release upgrade --reset-values && works
-}
-
 rotate() { follow "rotate-$1" && works; }
 
 admin_signs_in() {
@@ -38,22 +30,46 @@ is_unknown() { # name
     [[ $seen == *invalid_credentials* ]]
 }
 
+psql_users() { kube exec plankton-postgresql-0 -- psql -v ON_ERROR_STOP=1 -U postgres -c "$1" users; }
+fails() { ! "$@"; }
+
+# A setting more, and back: to the revision that the last rotation has made.
+rolls_back_and_forth() {
+    release upgrade --reuse-values --set config.LOG_LEVEL=warn && roll_back && same_secrets && works
+}
+
+# The namespace with its volumes and secrets, as if the cluster were lost.
+destroy() {
+    uninstall && kubectl delete namespace "$NS" --timeout=120s &&
+        kubectl create namespace "$NS" &&
+        kubectl label namespace "$NS" pod-security.kubernetes.io/enforce=restricted
+}
+
+install_anew() { kube apply -f "$scratch/secrets.yaml" && release install; }
+
 registers_later() { post auth/register "{${ANN/ann/later},\"name\":\"L\"}"; }
 
 test_documents() {
     say "What docs/operations.md tells to do"
     local what
     check "rotate a database password" under_load "$SOME" --recovers rotate database
-    check "rotate it unnoticed" under_load "$SOME" rotate database-unnoticed
-    check "back to the role of before" first_role
     for what in nats key-encryption-key signing-keys; do
         check "rotate the ${what//-/ }" under_load "$SOME" rotate $what
     done
     check "rotate the first admin's password" rotate admin
     check "the admin signs in with it" admin_signs_in
+    secrets_before=$(secrets)
+    check "roll back, and to what was: rotated secrets stay" rolls_back_and_forth
     check "back up" follow back-up
+    check "a newer release brings a table" psql_users 'CREATE TABLE newer (id TEXT REFERENCES users)'
     check "a person registers later" registers_later
     check "restore" follow restore
     check "who was there signs in" works
     check "who was not is unknown" is_unknown later
+    check "the table of the newer release is gone" fails psql_users 'TABLE newer'
+    check "everything goes" destroy
+    check "install with the Secrets of the backup" install_anew
+    find_gateway
+    check "restore into it" follow restore
+    check "who was there signs in" works
 }

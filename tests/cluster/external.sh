@@ -67,6 +67,8 @@ talks_tls() {
 
 test_external() {
     say "An external PostgreSQL and NATS"
+    # It may have the one port of the nodes.
+    ! helm status plankton -n "$NS" >/dev/null 2>&1 || uninstall >/dev/null
     check "PostgreSQL and NATS with certificates of their own" run_stores
     NS=plankton-external
     check "install with them" install_external

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The chart in a real cluster: any whose kubeconfig is the current one. Prints `N passed, N failed`.
 #
-#     tests/cluster/run.sh [--record] [PART...]
+#     tests/cluster/run.sh [--record | PART...]
 #
 # Installs the release `plankton` into a namespace of that name, which must not be there yet (nor
 # plankton-killer, plankton-stores and plankton-external), and removes them all at the end. The nodes
@@ -15,7 +15,7 @@
 # metrics server.
 #
 # PART: suites, reach, faults, autoscale, upgrade, scale, documents, data, external; all of them without one.
-# --record writes what was measured to docs/benchmarks.md. Needs kubectl, helm, curl, openssl, python3
+# --record writes what was seen to docs/benchmarks.md, if nothing failed. Needs kubectl, helm, curl, openssl, python3
 # and pytest.
 # shellcheck disable=SC2317  # the cases are called through check()
 set -uo pipefail
@@ -115,6 +115,9 @@ for argument in "$@"; do
     fi
 done
 
+[ -z "$record" ] || [ ${#wanted[@]} -eq 0 ] ||
+    { echo "run.sh: --record is for a run of all parts" >&2 && exit 2; }
+
 say "Loading images"
 make_next_images && load_images || exit 1
 say "Installing"
@@ -126,5 +129,5 @@ check "a person registers" registers
 for part in "${PARTS[@]}"; do
     ! wants "$part" || "test_$part"
 done
-[ -z "$record" ] || record_figures
+[ -z "$record" ] || [ $failed -gt 0 ] || record_figures
 report

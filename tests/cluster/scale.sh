@@ -50,9 +50,9 @@ replicas() { # number: of each service, without waiting for what is not there
 }
 
 no_pods() {
-    local component
+    local component pods
     for component in "${SERVICES[@]}"; do
-        [ -z "$(pods_of "$component")" ] || return 1
+        pods=$(pods_of "$component") && [ -z "$pods" ] || return 1
     done
 }
 

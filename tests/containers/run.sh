@@ -15,9 +15,9 @@ CONTAINERS_DIRECTORY=
 clean_up() {
     local left
     mapfile -t left < <(docker ps -aq --filter "label=$CONTAINERS_LABEL")
-    [ ${#left[@]} -eq 0 ] || docker rm -fv "${left[@]}" >/dev/null
+    [ ${#left[@]} -eq 0 ] || docker rm -fv "${left[@]}" >/dev/null || true
     docker network rm "$CONTAINERS_LABEL" >/dev/null 2>&1 || true
-    [ -z "$CONTAINERS_DIRECTORY" ] || "${as_root[@]}" rm -rf "$CONTAINERS_DIRECTORY"
+    [ -z "$CONTAINERS_DIRECTORY" ] || "${as_root[@]}" rm -rf "$CONTAINERS_DIRECTORY" || true
     stop_daemon
 }
 

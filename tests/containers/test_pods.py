@@ -58,7 +58,8 @@ def start_ms(pod):
 def test_ready_within_50_ms(cluster, figures, service):
     """From the start of the process to its being ready, as it tells itself, of a pod that comes to
     a mesh that is there. Whatever else the machine does adds to it, and nothing takes away: the
-    shortest is what the process needs."""
+    shortest is what the process needs. The median has room for the machine, but not for a look-up
+    or a connection that fails at first and is tried again a second later."""
     seen = []
     for _ in range(STARTS):
         controller = cluster.controllers[f"plankton-{service}"]
@@ -68,6 +69,7 @@ def test_ready_within_50_ms(cluster, figures, service):
         seen.append(start_ms(pod))
     figures(f"{min(seen)} ms, median {statistics.median(seen)} ms, of {STARTS} starts")
     assert min(seen) < READY_MS, seen
+    assert statistics.median(seen) < 4 * READY_MS, seen
 
 
 def test_helm_test(cluster):

@@ -9,11 +9,14 @@
 #define FACTS_MAX     1000
 #define STATEMENT_MAX 4096
 
-/* What a schema is to a program, as rows of three texts: the columns that it has ("column"), and what
- * it demands: a value for a column ("value"), a constraint ("constraint"). */
+/* What a schema is to a program, as rows of three texts: the columns that it has, and whether they may
+ * be left empty ("column"), and what it demands: a value for a column ("value"), a constraint ("constraint"). */
 static const char sqlite_facts[] =
     "SELECT t.name AS owner, 'column' AS kind, c.name || ' ' || lower(c.type) AS fact "
     "FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' "
+    "UNION SELECT t.name, 'column', c.name || ' may be NULL' "
+    "FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' AND NOT "
+    "c.\"notnull\" "
     "UNION SELECT t.name, 'value', c.name FROM sqlite_schema t, pragma_table_info(t.name) c "
     "WHERE t.type = 'table' AND c.\"notnull\" AND c.dflt_value IS NULL "
     "UNION SELECT t.name, 'constraint', 'unique ' || "
@@ -23,6 +26,9 @@ static const char postgres_facts[] =
     "SELECT CAST(table_name AS TEXT) AS owner, 'column' AS kind, "
     "column_name || ' ' || data_type AS fact "
     "FROM information_schema.columns WHERE table_schema = current_schema() "
+    "UNION SELECT CAST(table_name AS TEXT), 'column', column_name || ' may be NULL' "
+    "FROM information_schema.columns WHERE table_schema = current_schema() "
+    "AND is_nullable = 'YES' "
     "UNION SELECT CAST(table_name AS TEXT), 'value', CAST(column_name AS TEXT) "
     "FROM information_schema.columns WHERE table_schema = current_schema() "
     "AND is_nullable = 'NO' AND column_default IS NULL AND is_identity = 'NO' "
@@ -53,19 +59,21 @@ static struct sql_migrations up_to(const struct sql_migrations *all, int version
     return (struct sql_migrations){all->rows, count};
 }
 
-static void compare(struct test_database *database, const struct sql_migration *step,
+static void compare(struct test_database *database, const struct sql_migration *step, int known,
                     const char *facts, struct buf *out)
 {
     _cleanup_(arena_deinit) struct arena arena = ARENA_INIT((size_t)1024 * 1024);
     _cleanup_(sql_release) struct sql_conn *conn = NULL;
     char statement[STATEMENT_MAX];
     snprintf(statement, sizeof(statement),
-             "SELECT owner, kind, fact FROM promised WHERE kind = 'column' "
+             "SELECT owner, kind, fact FROM "
+             "(SELECT owner, kind, fact FROM promised WHERE kind = 'column' "
              "EXCEPT SELECT owner, kind, fact FROM (%s) AS now "
              "UNION ALL SELECT owner, kind, fact FROM "
              "(SELECT owner, kind, fact FROM (%s) AS now WHERE kind <> 'column' "
              "AND owner IN (SELECT owner FROM promised) "
-             "EXCEPT SELECT owner, kind, fact FROM promised) AS more",
+             "EXCEPT SELECT owner, kind, fact FROM promised) AS more) AS broken "
+             "ORDER BY owner, kind, fact",
              facts, facts);
     void *rows = NULL;
     size_t count = 0;
@@ -74,16 +82,16 @@ static void compare(struct test_database *database, const struct sql_migration *
     for (size_t i = 0; i < count; i++) {
         const struct fact *fact = (const struct fact *)rows + i;
         buf_printf(out, "%04d (%s) does not work with %04d: of %s, %s: %s\n", step->version,
-                   step->name, step->works_with, fact->owner,
+                   step->name, known, fact->owner,
                    str_equal(fact->kind, "column") ? "not there any more" : "a demand more",
                    fact->fact);
     }
 }
 
 static void find_broken(const struct sql_migrations *migrations, const struct sql_migration *step,
-                        struct buf *out)
+                        int known, struct buf *out)
 {
-    struct sql_migrations before = up_to(migrations, step->works_with);
+    struct sql_migrations before = up_to(migrations, known);
     struct sql_migrations after = up_to(migrations, step->version);
     struct test_database database;
     test_database_open(&database, &before);
@@ -94,7 +102,7 @@ static void find_broken(const struct sql_migrations *migrations, const struct sq
         snprintf(statement, sizeof(statement), "CREATE TABLE promised AS %s", facts);
         test_database_run(&database, statement);
         expect_ok(sql_migrate(database.db, NULL, &after, NULL));
-        compare(&database, step, facts, out);
+        compare(&database, step, known, facts, out);
     }
     test_database_close(&database);
 }
@@ -102,7 +110,8 @@ static void find_broken(const struct sql_migrations *migrations, const struct sq
 void promises_find_broken(const struct sql_migrations *migrations, struct buf *out)
 {
     for (size_t i = 0; i < migrations->count; i++) {
-        if (migrations->rows[i].works_with > 0)
-            find_broken(migrations, &migrations->rows[i], out);
+        const struct sql_migration *step = &migrations->rows[i];
+        for (int known = step->works_with; known > 0 && known < step->version; known++)
+            find_broken(migrations, step, known, out);
     }
 }

@@ -39,6 +39,10 @@ static void test_broken_promises_are_found(void **state)
         {"another type", ANEW "age TEXT NOT NULL DEFAULT '')", "not there any more: age bigint"},
         {"a column that must be given", ANEW "age BIGINT NOT NULL DEFAULT 0, town TEXT NOT NULL)",
          "a demand more: town"},
+        {"a column that may not be NULL any more",
+         "DROP TABLE people; CREATE TABLE people (id TEXT NOT NULL PRIMARY KEY, "
+         "name TEXT NOT NULL DEFAULT '', age BIGINT NOT NULL DEFAULT 0)",
+         "not there any more: name may be NULL"},
         {"a default that goes", ANEW "age BIGINT NOT NULL)", "a demand more: age"},
         {"a unique index", "CREATE UNIQUE INDEX people_by_name ON people (name)",
          "a demand more: "},
@@ -57,20 +61,33 @@ static void test_broken_promises_are_found(void **state)
     }
 }
 
-/* Each migration is asked for itself, and none for what it does not promise. */
+/* Each migration is asked for itself and for each program that it admits, and none for what it does
+ * not promise. */
 static void test_each_migration_is_asked(void **state)
 {
     (void)state;
     const struct sql_migration steps[] = {
         {.version = 1, .name = "people", .sql = PEOPLE},
-        {.version = 2, .name = "towns", .sql = "CREATE TABLE towns (name TEXT)", .works_with = 1},
+        {.version = 2,
+         .name = "towns",
+         .sql = "CREATE TABLE towns (name TEXT NOT NULL)",
+         .works_with = 1},
         {.version = 3, .name = "gone", .sql = "DROP TABLE people"},
-        {.version = 4, .name = "lost", .sql = "DROP TABLE towns", .works_with = 3},
+        {.version = 4, .name = "lost", .sql = "DROP TABLE towns", .works_with = 1},
     };
     _cleanup_(buf_deinit) struct buf broken = BUF_INIT(65536);
     promises_find_broken(&(struct sql_migrations){steps, ARRAY_LEN(steps)}, &broken);
     assert_string_equal(
         buf_text(&broken),
+        "0004 (lost) does not work with 0001: of people, not there any more: age bigint\n"
+        "0004 (lost) does not work with 0001: of people, not there any more: id text\n"
+        "0004 (lost) does not work with 0001: of people, not there any more: name may be NULL\n"
+        "0004 (lost) does not work with 0001: of people, not there any more: name text\n"
+        "0004 (lost) does not work with 0002: of people, not there any more: age bigint\n"
+        "0004 (lost) does not work with 0002: of people, not there any more: id text\n"
+        "0004 (lost) does not work with 0002: of people, not there any more: name may be NULL\n"
+        "0004 (lost) does not work with 0002: of people, not there any more: name text\n"
+        "0004 (lost) does not work with 0002: of towns, not there any more: name text\n"
         "0004 (lost) does not work with 0003: of towns, not there any more: name text\n");
 }
 

@@ -21,7 +21,7 @@
  *      work with this program it goes on, with a warning;
  *   4. start() builds the service, its bus methods are served, the listener (LISTEN_ADDR) opens;
  *   5. ready: /readyz is 200 while database, bus, verifier and ready() are fine, else 503 with a
- *      reason for each that is not. A bus that is lost after /readyz was 200 is a reason still, but
+ *      reason for each that is not. A bus that is lost after the process was ready is a reason still, but
  *      leaves it 200: it is lost to all replicas at once, and requests that need none go on.
  *
  * SIGTERM or SIGINT, in this order:
