@@ -103,6 +103,20 @@ static struct err *has_column(struct sql_conn *conn, struct ctx *ctx, const char
     return NULL;
 }
 
+static struct err *read_rows(struct sql_conn *conn, struct ctx *ctx, struct arena *arena,
+                             struct history *history)
+{
+    void *rows = NULL;
+    TRY(sql_fetch_all(conn, ctx, &applied_model, MIGRATIONS_MAX, arena, &rows, &history->count,
+                      history->has_works_with
+                          ? "SELECT version, name, checksum, applied_at, works_with "
+                            "FROM schema_migrations ORDER BY version"
+                          : "SELECT version, name, checksum, applied_at, 0 AS works_with "
+                            "FROM schema_migrations ORDER BY version"));
+    history->rows = rows;
+    return NULL;
+}
+
 static struct err *read_history(struct sql_conn *conn, struct ctx *ctx, struct arena *arena,
                                 struct history *history)
 {
@@ -113,15 +127,12 @@ static struct err *read_history(struct sql_conn *conn, struct ctx *ctx, struct a
         TRY(has_column(conn, ctx, "version", &is_there));
     if (!is_there)
         return NULL;
-    void *rows = NULL;
-    TRY(sql_fetch_all(conn, ctx, &applied_model, MIGRATIONS_MAX, arena, &rows, &history->count,
-                      history->has_works_with
-                          ? "SELECT version, name, checksum, applied_at, works_with "
-                            "FROM schema_migrations ORDER BY version"
-                          : "SELECT version, name, checksum, applied_at, 0 AS works_with "
-                            "FROM schema_migrations ORDER BY version"));
-    history->rows = rows;
-    return NULL;
+    TRY(read_rows(conn, ctx, arena, history));
+    if (history->has_works_with)
+        return NULL;
+    /* Outside of a transaction, a newer program may have added it meanwhile, and migrated. */
+    TRY(has_column(conn, ctx, "works_with", &history->has_works_with));
+    return history->has_works_with ? read_rows(conn, ctx, arena, history) : NULL;
 }
 
 static struct err *check_known(const struct applied *row, const struct sql_migration *step)
