@@ -94,7 +94,7 @@ class Loader:
             try:
                 will_close = self.ask(connection, path, headers) or not is_kept
                 calm += 1
-            except ValueError as error:  # an answer: the connection may go on
+            except ValueError as error:  # an answer, but not the one that is wanted
                 failure, calm = str(error), 0
             except (OSError, http.client.HTTPException) as error:
                 failure, calm = repr(error), 0

@@ -9,36 +9,37 @@ import harness
 import kernel
 from clients import Load
 
-FAULT_S = 5
 SOME = 300  # requests in each way at least, after which as many without a failure must come
 RECOVERY_S = 60
 
 
-def kill(cluster, pod):
+def kill(cluster, client, pod):
     pod.signal(signal.SIGKILL)
 
 
-def last(cluster, pod):
-    """Some seconds; where there is another replica, until this one is out of its Service."""
-    time.sleep(FAULT_S)
+def wait_noticed(cluster, client, pod):
+    """Where there is another replica, until this one is out of its Service, else until somebody
+    has missed it."""
     if len(cluster.controllers[pod.owner].pods) > 1:
         cluster.wait(f"{pod.name} is not ready", lambda: not pod.is_ready)
         cluster.services.wait_applied()
+    else:
+        harness.wait_until(f"{pod.name} is missed", lambda: not client.works())
 
 
-def pause(cluster, pod):
+def pause(cluster, client, pod):
     pod.pause()
-    last(cluster, pod)
+    wait_noticed(cluster, client, pod)
     pod.go_on()
 
 
-def cut(cluster, pod):
+def cut(cluster, client, pod):
     pod.cut()
-    last(cluster, pod)
+    wait_noticed(cluster, client, pod)
     pod.mend()
 
 
-def restart(cluster, pod):
+def restart(cluster, client, pod):
     pod.stop_container(pod.running)
 
 
@@ -59,7 +60,7 @@ def test_recovers(cluster, client, figures, victim, fault):
     expected = everyone(cluster)
     expected[pod] += restarts
     with Load(client, SOME, "--recovers") as load:
-        befall(cluster, pod)
+        befall(cluster, client, pod)
         began = time.monotonic()
         cluster.wait("all are ready", lambda: everyone(cluster) == expected and
                      cluster.are_all_ready(), RECOVERY_S)
