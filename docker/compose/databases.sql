@@ -2,6 +2,11 @@
 \set users_password `cat /run/secrets/users-password`
 \set auth_password `cat /run/secrets/auth-password`
 
+-- A statement that fails would be in the log, with its password.
+SET log_min_error_statement = panic;
+SET log_statement = none;
+REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC;
+
 CREATE ROLE users LOGIN PASSWORD :'users_password';
 CREATE DATABASE users OWNER users TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8';
 REVOKE ALL ON DATABASE users FROM PUBLIC;

@@ -172,6 +172,10 @@ static void idempotency_secret(struct app_runtime *runtime, unsigned char out_se
     secret_wipe(&ring, sizeof(ring));
 }
 
+/* All bodies are a few short texts. Whatever the gateway lets through, as many as HTTP_THREADS of them are
+ * in memory at once, as trees of many times their size. */
+static const struct http_server_options http_options = {.max_body = (size_t)16 << 10};
+
 const struct app auth_app = {
     .name = "auth",
     .listen_addr = "127.0.0.1:8082",
@@ -179,6 +183,7 @@ const struct app auth_app = {
     .database_url = "sqlite:var/auth.db",
     .needs = APP_DATABASE | APP_BUS,
     .routes = {routes, ARRAY_LEN(routes)},
+    .http = &http_options,
     .migrations = &auth_migrations,
     .settings = &auth_settings_table,
     .settings_size = sizeof(struct auth_settings),

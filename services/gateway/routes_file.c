@@ -322,9 +322,12 @@ struct err *routes_default(struct routes **out_routes)
     static const char text[] =
         "{\"upstreams\":{\"auth\":{\"servers\":[\"127.0.0.1:8082\"]},"
         "\"users\":{\"servers\":[\"127.0.0.1:8081\"]}},"
-        "\"routes\":[{\"path\":\"/api/v1/auth\",\"upstream\":\"auth\",\"auth\":\"none\"},"
-        "{\"path\":\"/.well-known\",\"upstream\":\"auth\",\"auth\":\"none\"},"
-        "{\"path\":\"/oauth2\",\"upstream\":\"auth\",\"auth\":\"none\"},"
-        "{\"path\":\"/api/v1/users\",\"upstream\":\"users\"}]}";
+        "\"routes\":["
+        "{\"path\":\"/api/v1/"
+        "auth\",\"upstream\":\"auth\",\"auth\":\"none\",\"max_body_bytes\":16384},"
+        "{\"path\":\"/"
+        ".well-known\",\"upstream\":\"auth\",\"auth\":\"none\",\"max_body_bytes\":16384},"
+        "{\"path\":\"/oauth2\",\"upstream\":\"auth\",\"auth\":\"none\",\"max_body_bytes\":16384},"
+        "{\"path\":\"/api/v1/users\",\"upstream\":\"users\",\"max_body_bytes\":16384}]}";
     return routes_parse(text, sizeof(text) - 1, out_routes);
 }

@@ -101,6 +101,10 @@ static void stop(struct app_runtime *runtime)
     end(runtime->state);
 }
 
+/* All bodies are a few short texts. Whatever the gateway lets through, as many as HTTP_THREADS of them are
+ * in memory at once, as trees of many times their size. */
+static const struct http_server_options http_options = {.max_body = (size_t)16 << 10};
+
 const struct app users_app = {
     .name = "users",
     .listen_addr = "127.0.0.1:8081",
@@ -108,6 +112,7 @@ const struct app users_app = {
     .database_url = "sqlite:var/users.db",
     .needs = APP_DATABASE | APP_BUS | APP_VERIFIER,
     .routes = {routes, ARRAY_LEN(routes)},
+    .http = &http_options,
     .migrations = &users_migrations,
     .methods = methods,
     .method_count = ARRAY_LEN(methods),

@@ -37,4 +37,4 @@ say "Testing the containers"
 "${as_root[@]}" env HELM="$HELM" PLANKTON_TAG="${PLANKTON_TAG:-}" PYTHONDONTWRITEBYTECODE=1 \
     CONTAINERS_LABEL="$CONTAINERS_LABEL" CONTAINERS_DIRECTORY="$CONTAINERS_DIRECTORY" \
     /usr/bin/python3 -m pytest -q -p no:cacheprovider ${1:+-k "$1"} \
-    tests/containers/test_{manifests,pods,suites,stop,faults}.py
+    tests/containers/test_{manifests,pods,suites,memory,stop,faults}.py

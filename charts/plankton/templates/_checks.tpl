@@ -2,7 +2,15 @@
 {{- define "plankton.checks" -}}
 {{- $values := .Values -}}
 {{- $upstreams := $values.gateway.upstreams -}}
+{{- $routed := list -}}
 {{- range $index, $route := $values.gateway.routes -}}
+{{- range $method := $route.methods | default (list "*") -}}
+{{- $what := printf "%s %s" $method $route.path -}}
+{{- if has $what $routed -}}
+{{- fail (printf "gateway.routes: number %d is there already: %s" (add $index 1) $what) -}}
+{{- end -}}
+{{- $routed = append $routed $what -}}
+{{- end -}}
 {{- if not (hasKey $upstreams $route.upstream) -}}
 {{- fail (printf "gateway.routes: number %d leads to %q, which is not in gateway.upstreams" (add $index 1) $route.upstream) -}}
 {{- end -}}
@@ -42,6 +50,22 @@
 {{- end -}}
 {{- if and $database.tls.existingSecret (not $database.host) -}}
 {{- fail "database.tls.existingSecret: is for an external PostgreSQL (database.host)" -}}
+{{- end -}}
+{{- if not $database.host -}}
+{{- range $field := list "username" "name" -}}
+{{- if eq (get $database.users $field) (get $database.auth $field) -}}
+{{- fail (printf "database.auth.%s: must differ from database.users.%s" $field $field) -}}
+{{- end -}}
+{{- end -}}
+{{- range $service := list "users" "auth" -}}
+{{- $own := get $database $service -}}
+{{- if eq $own.username "postgres" -}}
+{{- fail (printf "database.%s.username: is the superuser's" $service) -}}
+{{- end -}}
+{{- if has $own.name (list "postgres" "template0" "template1") -}}
+{{- fail (printf "database.%s.name: is PostgreSQL's own" $service) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- $nats := $values.nats -}}
 {{- if and (not $nats.url) (or $nats.credsSecret $nats.tls.existingSecret) -}}

@@ -1,11 +1,14 @@
 #include "process.h"
 
 #include <app/verifier.h>
+#include <base/clock.h>
 #include <base/secret.h>
+#include <base/str.h>
 #include <slog/slog.h>
 
-#define RETRY_MIN_MS 50
-#define RETRY_MAX_MS 1000 /* a database that is away is told of at once */
+#define RETRY_MIN_MS  50
+#define RETRY_MAX_MS  1000 /* a database that is away is told of at once */
+#define TELL_EVERY_MS 60000
 
 /* --- opening --- */
 
@@ -110,16 +113,37 @@ struct err *app_migrate_database(struct process *process)
     return NULL;
 }
 
+struct waiting {
+    int64_t since_ms, told_ms;
+    char why[ERR_LINE];
+};
+
+/* Each reason at once, and again every minute, from then on as an error: in an initContainer the log is
+ * all there is to see. */
+static void tell_waiting(struct waiting *waiting, const struct err *e)
+{
+    char why[ERR_LINE];
+    err_format(e, why, sizeof(why));
+    int64_t now_ms = clock_mono_ms();
+    if (str_equal(why, waiting->why) && now_ms - waiting->told_ms < TELL_EVERY_MS)
+        return;
+    str_copy(waiting->why, sizeof(waiting->why), why);
+    waiting->told_ms = now_ms;
+    int64_t waits_ms = now_ms - waiting->since_ms;
+    SLOG_AT(waits_ms < TELL_EVERY_MS ? SLOG_WARN : SLOG_ERROR, "waiting for the database",
+            SLOG_I64("waits_s", waits_ms / 1000), SLOG_ERR(e));
+}
+
 struct err *app_prepare_database(struct process *process)
 {
     int64_t delay_ms = RETRY_MIN_MS;
-    for (bool is_told = false;; is_told = true) {
+    struct waiting waiting = {.since_ms = clock_mono_ms()};
+    for (;;) {
         struct err *e = app_migrate_database(process);
         app_set_waiting_for(process, e);
         if (!e || !err_is_retryable(e) || ctx_is_done(&process->ctx))
             return e;
-        if (!is_told)
-            slog_warn("waiting for the database", SLOG_ERR(e));
+        tell_waiting(&waiting, e);
         err_free(e);
         TRY(ctx_sleep(&process->ctx, delay_ms / 2 + random_below((uint32_t)delay_ms / 2 + 1)));
         delay_ms = MIN(delay_ms * 2, RETRY_MAX_MS);

@@ -113,6 +113,14 @@ void replica_stop(struct replica *replica)
     close_parts(replica);
 }
 
+void replica_await_bus(struct replica *replica)
+{
+    struct ctx ctx;
+    ctx_init(&ctx, NULL, 20000);
+    expect_ok(bus_wait(replica->runtime.bus, &ctx));
+    ctx_deinit(&ctx);
+}
+
 int fixture_start(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
@@ -122,10 +130,7 @@ int fixture_start(void **state)
     replica_start(&fixture->auth, &fixture->database, &DEFAULTS);
     if (!directory.bus)
         fake_directory_start(&directory, server.url, fixture->auth.runtime.bus);
-    struct ctx ctx;
-    ctx_init(&ctx, NULL, 20000);
-    expect_ok(bus_wait(fixture->auth.runtime.bus, &ctx));
-    ctx_deinit(&ctx);
+    replica_await_bus(&fixture->auth);
     *state = fixture;
     return 0;
 }

@@ -56,6 +56,8 @@ void replica_start(struct replica *replica, struct test_database *database,
 /* The same; the error of start(), after which there is nothing to stop. */
 struct err *replica_try_start(struct replica *replica, struct test_database *database,
                               const struct auth_settings *settings) MUST_CHECK;
+/* A replica serves before it is connected: for what asks the directory. */
+void replica_await_bus(struct replica *replica);
 void replica_stop(struct replica *replica);
 
 /* For cmocka_unit_test_setup_teardown(); *state is a struct fixture. */

@@ -125,6 +125,7 @@ static void start_with_keks(struct replica *auth, struct fixture *fixture, const
     struct auth_settings settings = with_keks(keks);
     test_database_run(&fixture->database, "DELETE FROM signing_keys");
     replica_start(auth, &fixture->database, &settings);
+    replica_await_bus(auth);
 }
 
 static void test_tokens_of_another_key(void **state)
