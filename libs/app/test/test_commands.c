@@ -368,7 +368,8 @@ static void test_healthcheck_of_one_that_is_not_ready(void **state)
     char nowhere[128];
     snprintf(nowhere, sizeof(nowhere), "DATABASE_URL=sqlite:%s/later/test.db", directory);
     struct child service;
-    child_start(&service, &full, NULL, ENV(nowhere));
+    /* The default is where an auth of ./dev up may be. */
+    child_start(&service, &full, NULL, ENV(nowhere, "AUTH_JWKS_URL=http://127.0.0.1:9/"));
     child_await_admin(&service);
     char address[128];
     snprintf(address, sizeof(address), "ADMIN_ADDR=%s", service.admin);

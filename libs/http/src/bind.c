@@ -6,6 +6,10 @@
 #include "core.h"
 #include "exchange.h"
 
+/* Bodies may have a value for so many bytes of what is the most of them. */
+#define BYTES_PER_VALUE 16
+#define VALUES_MIN      256
+
 /* --- query --- */
 
 struct pair {
@@ -112,9 +116,23 @@ static struct err *check_media_type(const struct http_req *req, const struct rou
     return err_new(&ERR_UNSUPPORTED_MEDIA_TYPE, "the Content-Type must be %s", expected);
 }
 
+static size_t max_body(const struct http_req *req, const struct route *route)
+{
+    return route->max_body > 0 ? route->max_body : req->server->options.max_body;
+}
+
+struct err *http_read_model(struct http_req *req, const struct route *route, enum model_mode mode,
+                            void *object)
+{
+    size_t values_max = MAX(max_body(req, route) / BYTES_PER_VALUE, VALUES_MIN);
+    _cleanup_(json_free) struct json_doc *doc = NULL;
+    TRY(json_parse_at_most(req->raw_body, req->raw_len, MIN(values_max, JSON_VALUES_MAX), &doc));
+    return model_read_value(route->in, mode, json_root(doc), &req->arena, object);
+}
+
 static struct err *bind_body(struct http_req *req, const struct route *route)
 {
-    size_t max = route->max_body > 0 ? route->max_body : req->server->options.max_body;
+    size_t max = max_body(req, route);
     bool takes_body = route->in || route->takes;
     /* Before reading: who sends the wrong thing need not send all of it. */
     if (takes_body && req->body_length != 0)
@@ -129,7 +147,7 @@ static struct err *bind_body(struct http_req *req, const struct route *route)
     void *object = arena_alloc(&req->arena, route->in->size);
     if (!object)
         return err_oom();
-    TRY(model_read(route->in, MODEL_READ, req->raw_body, req->raw_len, &req->arena, object));
+    TRY(http_read_model(req, route, MODEL_READ, object));
     req->body = object;
     return NULL;
 }

@@ -156,6 +156,9 @@ void http_send(struct http_res *res);
 const char *http_allow_text(struct arena *arena, unsigned methods);
 /* Reads the whole body into req->raw_body, at most max bytes of it. */
 struct err *http_read_body(struct http_req *req, size_t max) MUST_CHECK;
+/* The body as the route's model. */
+struct err *http_read_model(struct http_req *req, const struct route *route, enum model_mode mode,
+                            void *object) MUST_CHECK;
 /* Reads what is left of a body that is not too large, so that the connection may go on; else
  * body_state becomes BODY_BROKEN. */
 void http_drain_body(struct http_req *req);

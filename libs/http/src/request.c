@@ -64,7 +64,7 @@ struct err *http_merge(struct http_req *req, void *object)
     const struct route *route = http_route(req);
     if (!route || !route->in)
         return err_new(&ERR_INTERNAL, "http_merge on a route that takes no model");
-    return model_read(route->in, MODEL_PATCH, req->raw_body, req->raw_len, &req->arena, object);
+    return http_read_model(req, route, MODEL_PATCH, object);
 }
 
 const struct http_identity *http_identity(const struct http_req *req)

@@ -209,6 +209,30 @@ static void test_bodies(void **state)
         check_call(*state, &body_calls[i], false);
 }
 
+/* A tree of them takes many times the memory of the text. */
+static void test_values_of_a_body_are_bounded(void **state)
+{
+    static const struct {
+        const char *name;
+        int values, status;
+    } rows[] = {{"a 16th of max_body", (1 << 20) / 16, 422}, {"one more", (1 << 20) / 16 + 1, 400}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _cleanup_(buf_deinit) struct buf body = BUF_INIT(1 << 20);
+        buf_append_str(&body, "{\"name\":[1"); /* three values */
+        for (int values = 3; values < rows[i].values; values++)
+            buf_append_str(&body, ",1");
+        buf_append_str(&body, "]}");
+        const struct call call = {rows[i].name,
+                                  POST,
+                                  "/items",
+                                  {{0}},
+                                  buf_text(&body),
+                                  rows[i].status,
+                                  rows[i].status == 400 ? "\"code\":\"malformed_json\"" : NULL};
+        check_call(*state, &call, false);
+    }
+}
+
 static void test_paths(void **state)
 {
     static const struct call calls[] = {
@@ -439,10 +463,11 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bodies),     cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_headers),    cmocka_unit_test(test_tokens),
-        cmocka_unit_test(test_failures),   cmocka_unit_test(test_streams),
-        cmocka_unit_test(test_request_id), cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_bodies),        cmocka_unit_test(test_values_of_a_body_are_bounded),
+        cmocka_unit_test(test_paths),         cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_tokens),        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_streams),       cmocka_unit_test(test_request_id),
+        cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

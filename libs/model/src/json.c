@@ -64,7 +64,8 @@ static char *attach_numbers(cJSON *item, char *next)
 }
 
 /* The document has room behind it for what json_scan() splits the text into. */
-struct err *json_parse(const char *text, size_t len, struct json_doc **out_doc)
+struct err *json_parse_at_most(const char *text, size_t len, size_t values_max,
+                               struct json_doc **out_doc)
 {
     size_t room;
     if (__builtin_mul_overflow(len + 1, 2, &room) ||
@@ -77,7 +78,7 @@ struct err *json_parse(const char *text, size_t len, struct json_doc **out_doc)
     const struct json_split split = {.numbers = doc->texts, .skeleton = doc->texts + len + 1};
     if (len > 0)
         memcpy(split.skeleton, text, len);
-    TRY(json_scan(text, len, &split));
+    TRY(json_scan(text, len, values_max, &split));
     /* Of a text that was found right, cJSON fails for want of memory only. Its error position is a
      * global that parsers in other threads overwrite; nobody reads it. */
     doc->root = cJSON_ParseWithLength(split.skeleton, len);
@@ -86,6 +87,11 @@ struct err *json_parse(const char *text, size_t len, struct json_doc **out_doc)
     attach_numbers(doc->root, split.numbers);
     *out_doc = TAKE(doc);
     return NULL;
+}
+
+struct err *json_parse(const char *text, size_t len, struct json_doc **out_doc)
+{
+    return json_parse_at_most(text, len, JSON_VALUES_MAX, out_doc);
 }
 
 const struct json_value *json_root(const struct json_doc *doc)

@@ -11,7 +11,7 @@ struct scan {
     const char *text, *at, *end;
     const char *expected;         /* what should stand at `at`; NULL as long as all is well */
     char *skeleton, *next_number; /* NULL without a split */
-    size_t values;
+    size_t values, values_max;
     unsigned depth;
     bool no_memory;
     struct json_keys keys;
@@ -237,7 +237,7 @@ static bool scan_value(struct scan *scan)
     skip_spaces(scan);
     if (scan->at == scan->end)
         return fail(scan, "expected a value");
-    if (scan->values++ == JSON_VALUES_MAX)
+    if (scan->values++ == scan->values_max)
         return fail(scan, "expected fewer values");
     const char *start = scan->at;
     bool escaped;
@@ -274,9 +274,10 @@ static bool scan_text(struct scan *scan)
     return scan->at == scan->end || fail(scan, "expected the end of the text");
 }
 
-struct err *json_scan(const char *text, size_t len, const struct json_split *split)
+struct err *json_scan(const char *text, size_t len, size_t values_max,
+                      const struct json_split *split)
 {
-    struct scan scan = {.text = text, .at = text, .end = text + len};
+    struct scan scan = {.text = text, .at = text, .end = text + len, .values_max = values_max};
     if (split) {
         scan.skeleton = split->skeleton;
         scan.next_number = split->numbers;
@@ -293,7 +294,7 @@ struct err *json_scan(const char *text, size_t len, const struct json_split *spl
 
 struct err *json_check(const char *text, size_t len)
 {
-    return json_scan(text, len, NULL);
+    return json_scan(text, len, JSON_VALUES_MAX, NULL);
 }
 
 bool json_is_number(const char *text, size_t len)

@@ -12,6 +12,7 @@ struct json_split {
 };
 
 /* split may be NULL. After an error its content is of no use. */
-struct err *json_scan(const char *text, size_t len, const struct json_split *split) MUST_CHECK;
+struct err *json_scan(const char *text, size_t len, size_t values_max,
+                      const struct json_split *split) MUST_CHECK;
 
 #endif

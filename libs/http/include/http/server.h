@@ -17,7 +17,9 @@
  * Limits:
  *   - request target 8 KiB (414 uri_too_long); request line and headers together 16 KiB and 63
  *     headers (431 headers_too_large; a target beyond civetweb's buffer of 32 KiB gets this, too)
- *   - body: max_body (413 body_too_large, before it is read where its length is known)
+ *   - body: max_body (413 body_too_large, before it is read where its length is known), and of JSON a
+ *     value for every 16 bytes of max_body, at least 256 (400 malformed_json): a tree of small values
+ *     takes 40 times the bytes of its text, for as many requests as there are threads
  *   - headers and body arrive within read_timeout_ms each (408 request_timeout); on a kept
  *     connection the headers within idle_timeout_ms
  *   - an answer is taken at a few KB a second at least, else the connection is cut

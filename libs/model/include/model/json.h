@@ -46,6 +46,9 @@ struct json_value; /* borrowed from its document: valid until json_free() */
 
 /* The document is a copy: text may change afterwards. */
 struct err *json_parse(const char *text, size_t len, struct json_doc **out_doc) MUST_CHECK;
+/* With a limit of its own in place of JSON_VALUES_MAX: for texts of strangers, many at once. */
+struct err *json_parse_at_most(const char *text, size_t len, size_t values_max,
+                               struct json_doc **out_doc) MUST_CHECK;
 void json_free(struct json_doc *doc); /* NULL is fine */
 DEFINE_CLEANUP(struct json_doc *, json_free);
 const struct json_value *json_root(const struct json_doc *doc);
