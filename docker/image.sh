@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# ./dev image [users|auth|gateway|stand-ins]...: builds the images, all three without an argument,
-# as plankton/SERVICE:VERSION and plankton/SERVICE:dev, and prints their sizes.
+# ./dev image [users|auth|gateway|stand-ins|toolchain]...: builds the images, the three services' without
+# an argument, as plankton/SERVICE:VERSION and plankton/SERVICE:dev, and prints their sizes.
 #
 # The base of the build comes from a registry. Where none can be reached it is made here, of
 # Debian's packages, from where this machine has its own from. A Docker daemon is started where
@@ -108,21 +108,27 @@ build_stand_ins() {
     build postgres docker/stand-ins/Dockerfile docker/stand-ins postgres:17
 }
 
+# What docker/tilt/compile.sh compiles in, and what the Tiltfile puts its programs on.
+build_toolchain() {
+    build compiler docker/Dockerfile . plankton/compiler:dev
+    build base docker/Dockerfile . plankton/base:dev
+}
+
 [ $# -gt 0 ] || set -- "${SERVICES[@]}"
 for name in "$@"; do
-    [[ " ${SERVICES[*]} stand-ins " == *" $name "* ]] ||
-        die "image: '$name' is none of ${SERVICES[*]} stand-ins"
+    [[ " ${SERVICES[*]} stand-ins toolchain " == *" $name "* ]] ||
+        die "image: '$name' is none of ${SERVICES[*]} stand-ins toolchain"
 done
 start_daemon
 need_base
 for name in "$@"; do
-    if [ "$name" = stand-ins ]; then
-        build_stand_ins
-    else
-        build "$name" docker/Dockerfile . "plankton/$name:dev" "plankton/$name:$(version)"
-    fi
+    case $name in
+    stand-ins) build_stand_ins ;;
+    toolchain) build_toolchain ;;
+    *) build "$name" docker/Dockerfile . "plankton/$name:dev" "plankton/$name:$(version)" ;;
+    esac
 done
 say "Built"
 for name in "$@"; do
-    [ "$name" = stand-ins ] || print_size "plankton/$name:dev"
+    [[ " ${SERVICES[*]} " != *" $name "* ]] || print_size "plankton/$name:dev"
 done

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# docker/tilt/compile.sh SERVICE: compiles that service, and what it needs of libs/, as its image has it
+# but for link-time optimisation, and puts it into build/tilt/SERVICE unless the same program is there
+# already. Run by the Tiltfile.
+#
+# Whatever this machine is, it happens in a container of docker/Dockerfile's stage `compiler`
+# (toolchain.sh). The build directory is a volume that stays, so only what has changed is compiled.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/../.."
+# shellcheck source=docker/daemon.sh
+. docker/daemon.sh
+
+service=${1:?usage: compile.sh SERVICE}
+readonly LABEL=plankton.checkout=$PWD BUILD=/plankton/build
+
+# A volume for each checkout and compiler; a new one begins with what is in the compiler's image.
+need_volume() {
+    local compiler old
+    compiler=$(docker image inspect -f '{{.Id}}' plankton/compiler:dev) ||
+        die "plankton/compiler:dev is missing: ./dev image toolchain"
+    volume=plankton-tilt-$(cksum <<<"$PWD $compiler" | cut -d' ' -f1)
+    docker volume inspect "$volume" >/dev/null 2>&1 && return
+    for old in $(docker volume ls -q --filter "label=$LABEL"); do
+        docker volume rm "$old" >/dev/null
+    done
+    docker volume create --label "$LABEL" "$volume" >/dev/null
+}
+
+# Prints the program. Ninja wants a build directory to itself, hence the lock.
+# shellcheck disable=SC2016  # the variables are the container's
+compile() {
+    docker run --rm --network none -v "$PWD:$PWD:ro" -w "$PWD" -v "$volume:$BUILD" \
+        plankton/compiler:dev flock $BUILD/lock sh -euc '
+            [ "$2/build.ninja" -nt CMakePresets.json ] ||
+                cmake --preset image -B "$2" -DPLANKTON_LTO=OFF >&2
+            cmake --build "$2" --target "$1" >&2
+            cat "$2/bin/$1"' sh "$service" $BUILD/image
+}
+
+# update NAME: build/tilt/SERVICE/NAME becomes what was written to $new, unless it is that already. Tilt
+# builds the image anew when anything in that folder changes, and at once.
+update() {
+    if cmp -s "$new" "build/tilt/$service/$1"; then
+        rm "$new"
+        return 1
+    fi
+    mv "$new" "build/tilt/$service/$1"
+}
+
+find_daemon || die "no Docker daemon answers"
+need_volume
+new=build/tilt/$service.new
+mkdir -p "build/tilt/$service"
+# Is in no image: it is there to have the image built anew when what it is built on has changed.
+docker image inspect -f '{{.Id}}' plankton/base:dev >"$new"
+update base || true
+compile >"$new"
+chmod +x "$new"
+update "$service" || echo "$service is the program that it was before"
