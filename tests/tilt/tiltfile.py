@@ -83,10 +83,16 @@ def check_resources(report, by_name):
     # 0: at once and at every change; 2: never, until it is asked to
     report.check("when they run", {name: manifest["TriggerMode"] for name, manifest in by_name.items()},
                  {name: 2 if name in LABELS["tests"] else 0 for name in by_name})
+    alone = {name for name, manifest in by_name.items()
+             if manifest["DeployTarget"].get("AllowParallel") is False}
+    report.check("what holds up everything else while it runs", alone, set())
     waits_for = {name: set(manifest["ResourceDependencies"] or []) for name, manifest in by_name.items()}
     report.check("the system tests wait for", waits_for["system"], set(SERVICES))
     for store in ("nats", "postgres"):
         report.check(f"{store} waits for", waits_for[store], {"chart"})
+    # A name that is not there yet is remembered as such.
+    report.check("the gateway waits for", waits_for["gateway"] & set(SERVICES), {"users", "auth"})
+    report.check("users waits for the keys of", waits_for["users"] & set(SERVICES), {"auth"})
     for name in SERVICES:
         report.check(f"{name} waits for its program", f"compile-{name}" in waits_for[name], True)
         report.check(f"compile-{name} waits for", waits_for[f"compile-{name}"], {"toolchain"})
