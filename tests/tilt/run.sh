@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# The Tiltfile, with Tilt itself, in the cluster of the current kubeconfig. Prints `N passed, N failed`.
+# The Tiltfile, with Tilt itself, in the cluster of the current kubeconfig. Prints `N passed, N
+# failed`.
 #
 #     tests/tilt/run.sh
 #
-# `tilt ci` from nothing, then `tilt up`, under which files of a copy of this checkout change: what is
-# compiled, built and rolled, and how long it takes. The namespace is one of its own, which must not be
-# there yet; it and the copy are gone in the end. Needs tilt, helm, kubectl, docker, curl, pytest and the
-# local ports of ./dev up. NATS and PostgreSQL are loaded by `kind load docker-image`
-# (./dev image stand-ins, where no registry can be reached), or with PLANKTON_IMAGES_LOADED=1 are there.
+# `tilt ci` from nothing, then `tilt up`, under which files of a copy of this checkout change: what
+# is compiled, built and rolled, and how long it takes. The namespace is one of its own, which must
+# not be there yet; it and the copy are gone in the end. Needs tilt, helm, kubectl, docker, curl,
+# pytest and the local ports of ./dev up. NATS and PostgreSQL are loaded by `kind load docker-image`
+# (where no registry can be reached they are made by ./dev image stand-ins); with
+# PLANKTON_IMAGES_LOADED=1 they are there.
 # shellcheck disable=SC2317  # the cases are called through check()
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.." || exit 1
@@ -29,7 +31,8 @@ check() {
     shift
     if seen=$("$@" 2>&1); then
         pass
-        printf 'ok    %s (%d s)%s\n' "$name" $((SECONDS - began)) "${seen:+: $(tail -n 1 <<<"$seen")}"
+        printf 'ok    %s (%d s)%s\n' "$name" $((SECONDS - began)) \
+            "${seen:+: $(tail -n 1 <<<"$seen")}"
     else
         fail "$name" "$seen"
     fi
@@ -45,7 +48,8 @@ stop_tilt() {
 
 clean_up() {
     stop_tilt
-    [ -z "$made" ] || kubectl delete namespace "$NS" --ignore-not-found --timeout=120s >/dev/null 2>&1
+    [ -z "$made" ] ||
+        kubectl delete namespace "$NS" --ignore-not-found --timeout=120s >/dev/null 2>&1
     docker volume ls -q --filter "label=plankton.checkout=$copy" | while read -r volume; do
         docker volume rm "$volume" >/dev/null
     done
@@ -68,12 +72,24 @@ need() {
     for command in tilt helm kubectl docker curl; do
         command -v $command >/dev/null || { echo "$command is not here" && return 1; }
     done
-    ! kubectl get namespace "$NS" >/dev/null 2>&1 || { echo "there is a namespace $NS" && return 1; }
+    ! kubectl get namespace "$NS" >/dev/null 2>&1 ||
+        { echo "there is a namespace $NS" && return 1; }
 }
 
 copy_checkout() {
     mkdir "$copy"
     git ls-files -co --exclude-standard -z | tar -c --null -T - | tar -x -C "$copy"
+}
+
+# Neither to compile nor to load what the nodes cannot run.
+refuses_another_architecture() {
+    local other=arm64 seen
+    [ "$(kubectl get nodes -o jsonpath='{.items[0].status.nodeInfo.architecture}')" != arm64 ] ||
+        other=amd64
+    seen=$(DOCKER_DEFAULT_PLATFORM=linux/$other \
+        docker/tilt/toolchain.sh "$(kubectl config current-context)" 2>&1) && return 1
+    head -n 1 <<<"$seen"
+    [[ $seen == *"builds for linux/$other, but the nodes of "* ]]
 }
 
 # --- from nothing -----------------------------------------------------------------------------------
@@ -90,8 +106,8 @@ ci() {
 said() { grep -E "^ *$1 .*$2" "$scratch/ci.log"; }
 
 restricted() {
-    [ "$(kubectl get namespace "$NS" -o jsonpath='{.metadata.labels.pod-security\.kubernetes\.io/enforce}')" = \
-        restricted ]
+    [ "$(kubectl get namespace "$NS" \
+        -o jsonpath='{.metadata.labels.pod-security\.kubernetes\.io/enforce}')" = restricted ]
 }
 
 # --- a file is saved --------------------------------------------------------------------------------
@@ -113,16 +129,18 @@ all_up() {
 # updates NAME: when it was updated last.
 updates() { tilt get uiresource "$1" -o jsonpath='{.status.buildHistory[0].startTime}'; }
 
+objects() { # kinds, what of each
+    kube get "$1" -o jsonpath="{range .items[*]}{.metadata.name} $2{'\n'}{end}"
+}
+
 # Everything that an unrelated change must leave alone.
 others() {
     local name
     for name in compile-auth compile-gateway auth gateway nats postgres chart; do
         echo "$name updated $(updates $name)"
     done
-    kube get pods -o jsonpath='{range .items[*]}{.metadata.name} {.metadata.uid} {.spec.containers[0].image}{"\n"}{end}' |
-        grep -v ^plankton-users
-    kube get deployments,statefulsets -o jsonpath='{range .items[*]}{.metadata.name} {.metadata.generation}{"\n"}{end}' |
-        grep -v ^plankton-users
+    objects pods '{.metadata.uid} {.spec.containers[0].image}' | grep -v ^plankton-users
+    objects deployments,statefulsets '{.metadata.generation}' | grep -v ^plankton-users
 }
 
 readonly GATEWAY=http://127.0.0.1:8080/api/v1
@@ -149,7 +167,11 @@ save() {
     answers "$1" || { echo "before: $(answer)" && return 1; }
     sed -i "/return found/s/$1/$2/" "$copy/services/users/store.c"
     began=$(date +%s%N)
-    within 120 answers "$2" || { echo "still: $(answer)"; tail -n 60 "$scratch/up.log" && return 1; }
+    within 120 answers "$2" || {
+        echo "still: $(answer)"
+        tail -n 60 "$scratch/up.log"
+        return 1
+    }
     echo "$((($(date +%s%N) - began) / 1000000)) ms from save to serving"
 }
 
@@ -181,7 +203,7 @@ comment() {
     within 120 all_compiled "$before" && within 30 all_up
 }
 
-pods() { kube get pods -o jsonpath='{range .items[*]}{.metadata.uid}{"\n"}{end}' | sort; }
+pods() { objects pods '{.metadata.uid}' | sort; }
 no_pod_was_replaced() { diff <(echo "$pods") <(pods); }
 
 pods_but_one_are_of_before() { [ "$(comm -12 <(echo "$pods") <(pods) | grep -c .)" = 4 ]; }
@@ -194,6 +216,7 @@ copy_checkout || exit 1
 made=yes
 
 say "From nothing"
+check "programs for another architecture are refused" refuses_another_architecture
 check "tilt ci" ci
 check "whole-system tests" said system '│ [0-9]+ passed'
 for name in libs users auth gateway; do
