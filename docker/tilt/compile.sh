@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# docker/tilt/compile.sh SERVICE: compiles that service, and what it needs of libs/, as its image has it
-# but for link-time optimisation, and puts it into build/tilt/SERVICE unless the same program is there
-# already. Run by the Tiltfile.
+# docker/tilt/compile.sh SERVICE: compiles that service, and what it needs of libs/, as its image has
+# it but for link-time optimisation, and puts it into build/tilt/SERVICE unless the same program is
+# there already. Run by the Tiltfile.
 #
 # Whatever this machine is, it happens in a container of docker/Dockerfile's stage `compiler`
 # (toolchain.sh). The build directory is a volume that stays, so only what has changed is compiled.
@@ -37,8 +37,8 @@ compile() {
             cat "$2/bin/$1"' sh "$service" $BUILD/image
 }
 
-# update NAME: build/tilt/SERVICE/NAME becomes what was written to $new, unless it is that already. Tilt
-# builds the image anew when anything in that folder changes, and at once.
+# update NAME: build/tilt/SERVICE/NAME becomes what was written to $new, unless it is that already.
+# Tilt builds the image anew as soon as anything in that folder changes.
 update() {
     if cmp -s "$new" "build/tilt/$service/$1"; then
         rm "$new"

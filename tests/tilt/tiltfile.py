@@ -53,7 +53,8 @@ def evaluate(context="kind-test", *options, **env):
     with tempfile.NamedTemporaryFile("w") as kubeconfig:
         kubeconfig.write(KUBECONFIG.format(context=context))
         kubeconfig.flush()
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("PLANKTON_")}
+        inherited = {key: value for key, value in os.environ.items()
+                     if not key.startswith("PLANKTON_")}
         done = subprocess.run(
             ["tilt", "alpha", "tiltfile-result", "-f", os.path.join(ROOT, "Tiltfile"), *options],
             env={**inherited, "KUBECONFIG": kubeconfig.name, "DO_NOT_TRACK": "1", **env},
@@ -81,12 +82,14 @@ def check_resources(report, by_name):
     report.check("resources by their labels", labels, LABELS)
     report.check("local ports", {name: ports(by_name[name]) for name in PORTS}, PORTS)
     # 0: at once and at every change; 2: never, until it is asked to
-    report.check("when they run", {name: manifest["TriggerMode"] for name, manifest in by_name.items()},
+    report.check("when they run",
+                 {name: manifest["TriggerMode"] for name, manifest in by_name.items()},
                  {name: 2 if name in LABELS["tests"] else 0 for name in by_name})
     alone = {name for name, manifest in by_name.items()
              if manifest["DeployTarget"].get("AllowParallel") is False}
     report.check("what holds up everything else while it runs", alone, set())
-    waits_for = {name: set(manifest["ResourceDependencies"] or []) for name, manifest in by_name.items()}
+    waits_for = {name: set(manifest["ResourceDependencies"] or [])
+                 for name, manifest in by_name.items()}
     report.check("the system tests wait for", waits_for["system"], set(SERVICES))
     for store in ("nats", "postgres"):
         report.check(f"{store} waits for", waits_for[store], {"chart"})
@@ -104,23 +107,27 @@ def check_images(report, by_name):
     for name in SERVICES:
         (image,) = by_name[name]["ImageTargets"]
         report.check(f"image of {name}", image["selector"], f"plankton/{name}")
-        report.check(f"{name} is built of its program alone", inside(image["BuildDetails"]["context"]),
-                     f"build/tilt/{name}")
+        report.check(f"{name} is built of its program alone",
+                     inside(image["BuildDetails"]["context"]), f"build/tilt/{name}")
         compile_ = by_name[f"compile-{name}"]["DeployTarget"]
         watched = {inside(path) for path in compile_["Deps"]}
+        top = ("services", "libs", "build")
         report.check(f"compile-{name} watches its service and libs/",
-                     {path for path in watched if path.split("/")[0] in ("services", "libs", "build")},
+                     {path for path in watched if path.split("/")[0] in top},
                      {f"services/{name}", "services/CMakeLists.txt", "libs", "build/tilt/toolchain"})
-        ignored = [pattern for rule in compile_["FileWatchIgnores"] or [] for pattern in rule["patterns"]]
-        report.check(f"compile-{name} watches no tests", ignored, ["libs/*/test", "services/*/test"])
+        ignored = [pattern for rule in compile_["FileWatchIgnores"] or []
+                   for pattern in rule["patterns"]]
+        report.check(f"compile-{name} watches no tests", ignored,
+                     ["libs/*/test", "services/*/test"])
 
 
 def check_chart(report, by_name):
     text = "\n".join(objects(manifest) for manifest in by_name.values())
     report.check("no hooks", "helm.sh/hook" in text, False)
     report.check("Pod Security", "pod-security.kubernetes.io/enforce: restricted" in text, True)
-    report.check("everything is in the namespace of development",
-                 {line.strip() for line in text.splitlines() if line.strip().startswith("namespace:")},
+    namespaces = {line.strip() for line in text.splitlines()
+                  if line.strip().startswith("namespace:")}
+    report.check("everything is in the namespace of development", namespaces,
                  {"namespace: plankton-dev"})
     _, again, _ = evaluate()
     report.check("rendered again, it is the same",
