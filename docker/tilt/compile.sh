@@ -19,11 +19,10 @@ need_volume() {
     compiler=$(docker image inspect -f '{{.Id}}' plankton/compiler:dev) ||
         die "plankton/compiler:dev is missing: ./dev image toolchain"
     volume=plankton-tilt-$(cksum <<<"$PWD $compiler" | cut -d' ' -f1)
-    docker volume inspect "$volume" >/dev/null 2>&1 && return
+    docker volume create --label "$LABEL" "$volume" >/dev/null # or it is there
     for old in $(docker volume ls -q --filter "label=$LABEL"); do
-        docker volume rm "$old" >/dev/null
+        [ "$old" = "$volume" ] || docker volume rm "$old" >/dev/null 2>&1 || true # or others have
     done
-    docker volume create --label "$LABEL" "$volume" >/dev/null
 }
 
 # Prints the program. Ninja wants a build directory to itself, hence the lock.

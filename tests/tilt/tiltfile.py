@@ -95,7 +95,7 @@ def check_resources(report, by_name):
         report.check(f"{store} waits for", waits_for[store], {"chart"})
     # A name that is not there yet is remembered as such.
     report.check("the gateway waits for", waits_for["gateway"] & set(SERVICES), {"users", "auth"})
-    report.check("users waits for the keys of", waits_for["users"] & set(SERVICES), {"auth"})
+    report.check("users and auth start together", waits_for["users"] ^ waits_for["auth"], set())
     for name in SERVICES:
         report.check(f"{name} waits for its program", f"compile-{name}" in waits_for[name], True)
         report.check(f"compile-{name} waits for", waits_for[f"compile-{name}"], {"toolchain"})
