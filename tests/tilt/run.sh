@@ -46,6 +46,9 @@ stop_tilt() {
     rm "$scratch/tilt.pid"
 }
 
+# What follows would wait for what cannot come.
+or_end() { [ $failed -eq 0 ] || { report; exit 1; }; }
+
 clean_up() {
     stop_tilt
     [ -z "$made" ] ||
@@ -218,6 +221,7 @@ made=yes
 say "From nothing"
 check "programs for another architecture are refused" refuses_another_architecture
 check "tilt ci" ci
+or_end
 check "whole-system tests" said system '│ [0-9]+ passed'
 for name in libs users auth gateway; do
     check "unit tests: $name" said "unit-$name" '100% tests passed'
@@ -226,6 +230,7 @@ check "the namespace enforces Pod Security restricted" restricted
 
 say "A file is saved"
 check "tilt up" start_tilt
+or_end
 check "an admin signs in" within 30 sign_in
 sign_in
 others=$(others)
