@@ -193,7 +193,7 @@ compiled_one_file() {
 
 readonly COMPILED=(compile-users compile-auth compile-gateway)
 
-compiles() { for name in "${COMPILED[@]}"; do updates "$name"; done; }
+compiles() { for name in "${COMPILED[@]}"; do echo "$name $(updates "$name")"; done; }
 all_compiled() {
     [ "$(compiles | sort | comm -13 <(echo "$1" | sort) - | grep -c .)" = ${#COMPILED[@]} ]
 }
