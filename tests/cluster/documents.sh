@@ -58,6 +58,7 @@ test_documents() {
     done
     check "rotate the first admin's password" rotate admin
     check "the admin signs in with it" admin_signs_in
+    # shellcheck disable=SC2034  # same_secrets() compares with it
     secrets_before=$(secrets)
     check "roll back, and to what was: rotated secrets stay" rolls_back_and_forth
     check "back up" follow back-up
