@@ -13,7 +13,7 @@ commands() {
 
 follow() { # name
     commands "$1" >"$scratch/commands" &&
-        ln -sfn "$PWD/charts" "$scratch/charts" && (cd "$scratch" && api=http://$gateway/api/v1 bash -euo pipefail ./commands)
+        ln -sfn "$PWD/charts" "$scratch/charts" && (cd "$scratch" && api=http://$gateway/api/v1 bash -euo pipefail ./commands) >/dev/null
 }
 
 rotate() { follow "rotate-$1" && works; }
