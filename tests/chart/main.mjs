@@ -224,7 +224,7 @@ async function checkSubchart() {
 
 async function checkRefused() {
     const rows = yaml.parse(read(here, 'refused.yaml'));
-    const seen = await each(rows, ({ values: wrong, says }) => refusal([wrong], says));
+    const seen = await each(rows, ({ values: wrong, says, hidden }) => refusal([wrong], says, {}, hidden));
     rows.forEach(({ says, values: wrong }, index) => report(`refused: ${says} (${JSON.stringify(wrong)})`, seen[index]));
 }
 

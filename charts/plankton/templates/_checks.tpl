@@ -2,6 +2,15 @@
 {{- define "plankton.checks" -}}
 {{- $values := .Values -}}
 {{- $upstreams := $values.gateway.upstreams -}}
+{{- /* Not in the schema, which would print what it refuses. */ -}}
+{{- with $values.auth.keyEncryptionKey -}}
+{{- if not (regexMatch "^[0-9a-f]{64}(,[0-9a-f]{64}){0,3}$" .) -}}
+{{- fail "auth.keyEncryptionKey: must be 64 hexadecimal digits in lower case (openssl rand -hex 32), or up to 4 such keys with commas between" -}}
+{{- end -}}
+{{- end -}}
+{{- with $values.bootstrapAdmin.password -}}
+{{- if lt (len .) 8 }}{{ fail "bootstrapAdmin.password: must have at least 8 bytes" }}{{ end -}}
+{{- end -}}
 {{- $routed := list -}}
 {{- range $index, $route := $values.gateway.routes -}}
 {{- range $method := $route.methods | default (list "*") -}}
