@@ -193,3 +193,16 @@ void await_answer_has(const char *address, const char *path, const char *text)
         err_free(ctx_sleep(NULL, 5));
     }
 }
+
+void directory_make(char out_path[static DIRECTORY_TEXT])
+{
+    str_copy(out_path, DIRECTORY_TEXT, "/tmp/plankton-app-XXXXXX");
+    assert_non_null(mkdtemp(out_path));
+}
+
+int directory_remove(const char *path)
+{
+    char command[128];
+    snprintf(command, sizeof(command), "rm -rf '%s'", path);
+    return system(command);
+}

@@ -41,6 +41,11 @@ int child_end(struct child *child);
 /* SIGTERM, and the end with status 0. */
 void child_stop(struct child *child);
 
+/* For the files of the children: a new directory's path, and its end with all that is in it. */
+#define DIRECTORY_TEXT 64
+void directory_make(char out_path[static DIRECTORY_TEXT]);
+int directory_remove(const char *path);
+
 /* A request to http://address/path on a connection of its own; the status, 0 when there was no
  * answer. The body, NUL-terminated and cut to size, goes to body (may be NULL). */
 int ask(const char *address, const char *path, char *body, size_t size);

@@ -105,14 +105,13 @@ static const struct app full = {
     .command_count = ARRAY_LEN(own),
 };
 
-static char directory[64];
+static char directory[DIRECTORY_TEXT];
 static char database[256]; /* DATABASE_URL=...; TEST_POSTGRES where the environment has that */
 
 static int set_up(void **state)
 {
     (void)state;
-    str_copy(directory, sizeof(directory), "/tmp/plankton-app-XXXXXX");
-    assert_non_null(mkdtemp(directory));
+    directory_make(directory);
     const char *postgres = getenv("TEST_POSTGRES");
     if (postgres)
         snprintf(database, sizeof(database), "DATABASE_URL=%s", postgres);
@@ -124,9 +123,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    char command[128];
-    snprintf(command, sizeof(command), "rm -rf '%s'", directory);
-    return system(command);
+    return directory_remove(directory);
 }
 
 static int run(struct child *child, const struct app *app, const char *const *args,

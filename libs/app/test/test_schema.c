@@ -28,14 +28,13 @@ static struct app program(const struct sql_migrations *migrations)
         .name = "plain", .needs = APP_DATABASE, .start = start, .migrations = migrations};
 }
 
-static char directory[64];
+static char directory[DIRECTORY_TEXT];
 static char database[128]; /* DATABASE_URL=... */
 
 static int set_up(void **state)
 {
     (void)state;
-    str_copy(directory, sizeof(directory), "/tmp/plankton-app-XXXXXX");
-    assert_non_null(mkdtemp(directory));
+    directory_make(directory);
     snprintf(database, sizeof(database), "DATABASE_URL=sqlite:%s/test.db", directory);
     return 0;
 }
@@ -43,9 +42,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    char command[128];
-    snprintf(command, sizeof(command), "rm -rf '%s'", directory);
-    return system(command);
+    return directory_remove(directory);
 }
 
 /* As an initContainer does, and --status. */

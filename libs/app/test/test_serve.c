@@ -85,14 +85,13 @@ static const struct app plain = {
 
 /* --- test directory --- */
 
-static char directory[64];
+static char directory[DIRECTORY_TEXT];
 static char database[128]; /* DATABASE_URL=... */
 
 static int set_up(void **state)
 {
     (void)state;
-    str_copy(directory, sizeof(directory), "/tmp/plankton-app-XXXXXX");
-    assert_non_null(mkdtemp(directory));
+    directory_make(directory);
     snprintf(database, sizeof(database), "DATABASE_URL=sqlite:%s/later/test.db", directory);
     return 0;
 }
@@ -100,9 +99,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    char command[128];
-    snprintf(command, sizeof(command), "rm -rf '%s'", directory);
-    return system(command);
+    return directory_remove(directory);
 }
 
 static void make_directory(void)
