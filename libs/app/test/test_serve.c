@@ -382,6 +382,26 @@ static void test_database_comes_late(void **state)
     child_stop(&child);
 }
 
+/* First there is no such directory, then a directory where the file should be. */
+static void test_each_reason_to_wait_is_told(void **state)
+{
+    (void)state;
+    struct app app = plain;
+    app.needs = APP_DATABASE;
+    struct child child;
+    child_start(&child, &app, NULL, ENV(database));
+    child_await(&child, "waiting for the database");
+    char whole[128], part[128];
+    snprintf(whole, sizeof(whole), "%s/other/test.db", directory);
+    snprintf(part, sizeof(part), "%s/other", directory);
+    assert_int_equal(mkdir(part, 0700), 0);
+    assert_int_equal(mkdir(whole, 0700), 0);
+    snprintf(whole, sizeof(whole), "%s/later", directory);
+    assert_int_equal(rename(part, whole), 0);
+    child_await(&child, "waiting for the database");
+    child_stop(&child);
+}
+
 static void test_stopped_while_the_database_is_away(void **state)
 {
     (void)state;
@@ -539,6 +559,7 @@ int main(void)
         CASE(test_idle_connections_do_not_hold_up_the_end),
         CASE(test_second_signal_ends_at_once),
         CASE(test_database_comes_late),
+        CASE(test_each_reason_to_wait_is_told),
         CASE(test_stopped_while_the_database_is_away),
         CASE(test_migrate_stopped_while_the_database_is_away),
         CASE(test_bus_goes_and_comes),
