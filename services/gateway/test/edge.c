@@ -351,10 +351,13 @@ void edge_await(struct edge *edge, const char *metric, long value)
 {
     /* Workers tell no one about their counts: asking again is the only way. */
     const struct timespec pause = {.tv_nsec = 1000000};
-    for (int i = 0; i < WAIT_S * 1000 && edge_metric(edge, metric) != value; i++)
+    long seen = edge_metric(edge, metric);
+    for (int i = 0; i < WAIT_S * 1000 && seen != value; i++) {
         nanosleep(&pause, NULL);
-    if (edge_metric(edge, metric) != value)
-        fail_msg("%s is %ld, not %ld", metric, edge_metric(edge, metric), value);
+        seen = edge_metric(edge, metric);
+    }
+    if (seen != value)
+        fail_msg("%s is %ld, not %ld", metric, seen, value);
 }
 
 /* --- the client --- */

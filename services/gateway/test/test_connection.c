@@ -358,6 +358,7 @@ static void the_client_dies(void **state)
         int before = origin_count(edge->origin, &edge->origin->requests);
         origin_play(edge->origin, cases[i].script);
         int fd = client_connect(edge);
+        edge_await(edge, "gateway_client_connections", 1);
         client_say(fd, cases[i].request);
         if (cases[i].reaches_upstream)
             origin_await(edge->origin, &edge->origin->requests, before + 1);
