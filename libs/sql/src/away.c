@@ -1,10 +1,16 @@
 /* A server that is away. The first request that finds out declares it; from then on one thread
  * tries to connect, and every request that would have to connect fails at once, until the thread
- * has a connection, which the pool gets. Connections that still work stay in use meanwhile. */
+ * has a connection, which the pool gets. Connections that still work stay in use meanwhile.
+ *
+ * A server with no place for a further connection counts as away, too, with one difference: while
+ * the pool has connections, requests wait for one of those. */
 #include <base/clock.h>
 #include <base/secret.h>
+#include <base/str.h>
 #include <conc/thread.h>
+#include <conc/wait.h>
 
+#include "errors.h"
 #include "internal.h"
 
 /* A request that gave up after so long a silence knows as much as one that was refused. */
@@ -24,6 +30,7 @@ void sql_away_init(struct sql_db *db)
 {
     ctx_init(&db->away.ctx, NULL, CTX_NO_TIMEOUT);
     list_node_init(&db->away.attempts);
+    ctx_cond_init(&db->away.changed);
 }
 
 void sql_away_deinit(struct sql_db *db)
@@ -32,12 +39,14 @@ void sql_away_deinit(struct sql_db *db)
     if (db->away.has_prober)
         pthread_join(db->away.prober, NULL);
     ctx_deinit(&db->away.ctx);
+    pthread_cond_destroy(&db->away.changed);
 }
 
 /* The lock is held. */
 static struct err *away_error(const struct sql_db *db)
 {
-    struct err *e = err_new(&ERR_UPSTREAM_UNAVAILABLE, "the database is away: %s", db->away.reason);
+    struct err *e = sql_unavailable(db->away.is_full, "%s", db->away.reason);
+    e = err_wrap(e, "the database is away");
     return err_set_retry_after(e, RETRY_AFTER_MS);
 }
 
@@ -45,6 +54,7 @@ static struct err *away_error(const struct sql_db *db)
 static void set_away(struct sql_db *db, bool is_away)
 {
     db->away.is_away = is_away;
+    pthread_cond_broadcast(&db->away.changed);
     if (db->metrics.away)
         metric_set(db->metrics.away, is_away);
 }
@@ -60,11 +70,16 @@ static struct err *connect_counted(struct sql_db *db, struct ctx *ctx, struct li
 
 /* --- the thread that tries --- */
 
+/* The lock is held. */
 static void note_reason(struct sql_db *db, const struct err *e)
 {
-    pthread_mutex_lock(&db->turn.lock);
-    err_format(e, db->away.reason, sizeof(db->away.reason));
-    pthread_mutex_unlock(&db->turn.lock);
+    const char *full = sql_full(e);
+    db->away.is_full = full;
+    pthread_cond_broadcast(&db->away.changed);
+    if (full)
+        str_copy(db->away.reason, sizeof(db->away.reason), full);
+    else
+        err_format(e, db->away.reason, sizeof(db->away.reason));
 }
 
 /* False: the database is closed. */
@@ -84,8 +99,11 @@ static void *probe(void *data)
         if (!pause_between_tries(db))
             return NULL;
         struct err *e = connect_counted(db, &db->away.ctx, &link);
-        if (e)
+        if (e) {
+            pthread_mutex_lock(&db->turn.lock);
             note_reason(db, e);
+            pthread_mutex_unlock(&db->turn.lock);
+        }
         err_free(e);
     }
     sql_pool_add(db, link);
@@ -102,7 +120,7 @@ void sql_away_declare(struct sql_db *db, const struct err *e)
     if (!db->away.is_away) {
         if (db->away.has_prober)
             pthread_join(db->away.prober, NULL);
-        err_format(e, db->away.reason, sizeof(db->away.reason));
+        note_reason(db, e);
         struct err *failure = thread_start("db-probe", 0, probe, db, &db->away.prober);
         db->away.has_prober = !failure;
         /* Without a thread, each request has to find out for itself. */
@@ -113,6 +131,18 @@ void sql_away_declare(struct sql_db *db, const struct err *e)
                 ctx_cancel(&CONTAINER_OF(node, struct attempt, node)->ctx);
     }
     pthread_mutex_unlock(&db->turn.lock);
+}
+
+struct err *sql_wait_away(struct sql_db *db, struct ctx *ctx, bool is_away)
+{
+    struct ctx_wait wait;
+    ctx_wait_begin(&wait, ctx, &db->turn.lock, &db->away.changed);
+    pthread_mutex_lock(&db->turn.lock);
+    while ((db->away.is_away && !db->away.is_full) != is_away && ctx_wait(&wait))
+        ;
+    pthread_mutex_unlock(&db->turn.lock);
+    ctx_wait_end(&wait);
+    return ctx_check(ctx);
 }
 
 /* --- requests --- */

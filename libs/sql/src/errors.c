@@ -11,6 +11,13 @@ static const struct err_kind CONSTRAINT_NAME = {
     .title = "Constraint",
 };
 
+/* The cause of ERR_UPSTREAM_UNAVAILABLE from a server that is there and has no connection left. */
+static const struct err_kind FULL = {
+    .slug = "full",
+    .status = 503,
+    .title = "No connection is left",
+};
+
 #define STATEMENT_SHOWN 160
 
 struct err *sql_constraint_error(const struct err_kind *kind, const char *name)
@@ -24,6 +31,20 @@ struct err *sql_constraint_error(const struct err_kind *kind, const char *name)
 const char *sql_constraint(const struct err *e)
 {
     return err_detail_of(e, &CONSTRAINT_NAME);
+}
+
+struct err *sql_unavailable(bool is_full, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    struct err *e = err_vnew(is_full ? &FULL : &ERR_UPSTREAM_UNAVAILABLE, format, args);
+    va_end(args);
+    return is_full ? err_wrap_as(e, &ERR_UPSTREAM_UNAVAILABLE, "no connection is left") : e;
+}
+
+const char *sql_full(const struct err *e)
+{
+    return err_is(e, &FULL) ? err_detail_of(e, &FULL) : NULL;
 }
 
 struct err *sql_error_in(struct err *cause, const char *statement)

@@ -8,6 +8,11 @@
  * The client sees a text that is the same for every constraint of the kind. */
 struct err *sql_constraint_error(const struct err_kind *kind, const char *name) MUST_CHECK;
 
+/* ERR_UPSTREAM_UNAVAILABLE from a server that cannot be connected to; is_full: because it has no
+ * connection left; sql_full() then finds the text (NULL: it is another error). */
+struct err *sql_unavailable(bool is_full, const char *format, ...) MUST_CHECK PRINTF_LIKE(2, 3);
+const char *sql_full(const struct err *e);
+
 /* Adds the beginning of the statement, for the log. Takes cause. */
 struct err *sql_error_in(struct err *cause, const char *statement) MUST_CHECK;
 

@@ -49,10 +49,12 @@ struct pool_metrics {
 /* Of a server that is not there; away.c. But for ctx, the lock of the pool guards it. */
 struct away {
     bool is_away;
+    bool is_full;    /* it is away in so far as it has no place for a further connection */
     bool has_prober; /* to be joined */
     pthread_t prober;
     struct ctx ctx;            /* of the prober: ends with the database */
     struct list_node attempts; /* of requests to connect */
+    pthread_cond_t changed;    /* is_away or is_full */
     char reason[256];
 };
 

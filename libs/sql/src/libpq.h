@@ -46,6 +46,7 @@
     X(PQsendQuery)                                                                                 \
     X(PQsendQueryParams)                                                                           \
     X(PQsendQueryPrepared)                                                                         \
+    X(PQsetErrorVerbosity)                                                                         \
     X(PQsetnonblocking)                                                                            \
     X(PQsetNoticeReceiver)                                                                         \
     X(PQsetSingleRowMode)                                                                          \

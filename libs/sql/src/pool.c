@@ -3,6 +3,7 @@
 #include <base/clock.h>
 #include <base/secret.h>
 
+#include "errors.h"
 #include "internal.h"
 
 #define MAX_OPEN_DEFAULT        25
@@ -138,6 +139,13 @@ struct claim {
     struct sql_conn *conn;
 };
 
+/* The lock is held. */
+static bool may_grow(const struct sql_db *db)
+{
+    bool is_full = db->away.is_away && db->away.is_full;
+    return db->open < db->max_open && !(is_full && db->open > 0);
+}
+
 static bool take_claim(void *data)
 {
     struct claim *claim = data;
@@ -146,7 +154,7 @@ static bool take_claim(void *data)
     if (node) {
         claim->conn = CONTAINER_OF(node, struct sql_conn, in_idle);
         db->idle--;
-    } else if (db->open < db->max_open) {
+    } else if (may_grow(db)) {
         db->open++;
     } else {
         return false;
@@ -155,13 +163,15 @@ static bool take_claim(void *data)
     return true;
 }
 
-static void give_up_place(struct sql_db *db)
+/* True: others have one. */
+static bool give_up_place(struct sql_db *db)
 {
     pthread_mutex_lock(&db->turn.lock);
-    db->open--;
+    bool has_others = --db->open > 0;
     sql_turn_pass(&db->turn);
     show_counts(db);
     pthread_mutex_unlock(&db->turn.lock);
+    return has_others;
 }
 
 static struct err *wait_for_claim(struct claim *claim, struct ctx *ctx)
@@ -270,9 +280,10 @@ static bool is_reusable(struct sql_conn *conn, struct ctx *ctx)
            is_alive(conn, ctx);
 }
 
-struct err *sql_acquire(struct sql_db *db, struct ctx *ctx, struct sql_conn **out_conn)
+/* *out_is_full: it failed because the server is full, and one of our connections may come free. */
+static struct err *try_acquire(struct sql_db *db, struct ctx *ctx, bool *out_is_full,
+                               struct sql_conn **out_conn)
 {
-    TRY(ctx_check(ctx));
     struct claim claim = {.db = db};
     TRY(claim_place(&claim, ctx));
     struct sql_conn *conn = claim.conn;
@@ -282,12 +293,24 @@ struct err *sql_acquire(struct sql_db *db, struct ctx *ctx, struct sql_conn **ou
     }
     struct err *e = conn ? NULL : make_conn(db, ctx, &conn);
     if (e) {
-        give_up_place(db);
+        bool has_others = give_up_place(db);
+        *out_is_full = has_others && sql_full(e);
         return err_wrap(e, "connect to the database");
     }
     conn->is_untouched = true;
     *out_conn = conn;
     return NULL;
+}
+
+struct err *sql_acquire(struct sql_db *db, struct ctx *ctx, struct sql_conn **out_conn)
+{
+    TRY(ctx_check(ctx));
+    bool is_full = false;
+    struct err *e = try_acquire(db, ctx, &is_full, out_conn);
+    if (!is_full)
+        return e;
+    err_free(e);
+    return try_acquire(db, ctx, &is_full, out_conn);
 }
 
 struct err *sql_conn_renew(struct sql_conn *conn, struct ctx *ctx)

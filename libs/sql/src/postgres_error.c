@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include <base/buf.h>
 #include <base/str.h>
 
 #include "errors.h"
@@ -19,6 +20,25 @@ struct err *sql_postgres_conn_error(struct postgres_link *link)
     link->base.is_broken = true;
     const char *message = sql_pq.PQerrorMessage(link->conn);
     return err_new(&ERR_UPSTREAM_UNAVAILABLE, "%.*s", trimmed(message), message);
+}
+
+/* libpq keeps no SQLSTATE of a handshake, but its verbose message has it (too_many_connections), and
+ * lines about the server's source, which are of no use here. */
+struct err *sql_postgres_refusal(struct postgres_link *link)
+{
+    const char *line = sql_pq.PQerrorMessage(link->conn);
+    bool is_full = strstr(line, ":  53300: ");
+    _cleanup_(buf_deinit) struct buf text = BUF_INIT(ERR_MESSAGE_MAX);
+    while (*(line += strspn(line, "\n"))) {
+        size_t len = strcspn(line, "\n");
+        if (!str_starts_with(line, "LOCATION:")) {
+            buf_append(&text, "\n", text.len > 0);
+            buf_append(&text, line, len);
+        }
+        line += len;
+    }
+    link->base.is_broken = true;
+    return sql_unavailable(is_full, "%s", buf_text(&text));
 }
 
 /* https://www.postgresql.org/docs/current/errcodes-appendix.html: the longest match counts. */

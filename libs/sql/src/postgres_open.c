@@ -6,6 +6,7 @@
 #include <base/secret.h>
 #include <base/str.h>
 
+#include "errors.h"
 #include "postgres.h"
 
 /* More than libpq has. */
@@ -66,10 +67,11 @@ static struct err *run_handshake(struct postgres_link *link, struct ctx *ctx)
     PostgresPollingStatusType next = PGRES_POLLING_WRITING;
     while (next != PGRES_POLLING_OK) {
         if (next == PGRES_POLLING_FAILED || sql_pq.PQstatus(link->conn) == CONNECTION_BAD)
-            return sql_postgres_conn_error(link);
+            return sql_postgres_refusal(link);
         TRY(sql_postgres_wait(link, ctx, next == PGRES_POLLING_READING ? POLLIN : POLLOUT));
         next = sql_pq.PQconnectPoll(link->conn);
     }
+    sql_pq.PQsetErrorVerbosity(link->conn, PQERRORS_DEFAULT);
     if (sql_pq.PQsetnonblocking(link->conn, 1) != 0)
         return sql_postgres_conn_error(link);
     return NULL;
@@ -82,6 +84,7 @@ static struct err *open_conn(struct postgres_link *link, const struct settings *
     if (!link->conn)
         return err_oom();
     sql_pq.PQsetNoticeReceiver(link->conn, ignore_notice, NULL);
+    sql_pq.PQsetErrorVerbosity(link->conn, PQERRORS_VERBOSE); /* for sql_postgres_refusal() */
     struct ctx limited;
     ctx_init(&limited, ctx, timeout_ms);
     struct err *e = run_handshake(link, &limited);
@@ -123,12 +126,13 @@ static struct err *join(struct err *before, struct err *e)
         err_free(before);
         return e;
     }
+    bool is_full = sql_full(before) || sql_full(e);
     char first[ERR_LINE], second[ERR_LINE];
     err_format(before, first, sizeof(first));
     err_format(e, second, sizeof(second));
     err_free(before);
     err_free(e);
-    return err_new(&ERR_UPSTREAM_UNAVAILABLE, "%s; %s", first, second);
+    return sql_unavailable(is_full, "%s; %s", first, second);
 }
 
 /* The hosts one after the other until one takes us; another kind of error is the end. */

@@ -1,5 +1,6 @@
 /* PostgreSQL goes away, in each of the ways it can, and comes back. */
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -131,6 +132,24 @@ static void a_server_that_refuses_or_is_silent(void **state)
 }
 
 /* Deadlines are mostly shorter than the time that is given to a server. */
+static void it_is_told_when_it_goes_and_comes(void **state)
+{
+    (void)state;
+    _cleanup_(end_scene) struct scene scene = make_scene("");
+    OK(sql_ping(scene.db, NULL));
+    OK(sql_wait_away(scene.db, NULL, false));
+    struct ctx ctx;
+    ctx_init(&ctx, NULL, 20);
+    FAILS(sql_wait_away(scene.db, &ctx, true), ERR_UPSTREAM_TIMEOUT);
+    ctx_deinit(&ctx);
+    relay_set(scene.relay, RELAY_REFUSE);
+    FAILS(sql_ping(scene.db, NULL), ERR_UPSTREAM_UNAVAILABLE);
+    OK(sql_wait_away(scene.db, NULL, true));
+    relay_set(scene.relay, RELAY_PASS);
+    OK(sql_wait_away(scene.db, NULL, false));
+    OK(sql_ping(scene.db, NULL));
+}
+
 static void a_deadline_tells_of_silence_as_well(void **state)
 {
     (void)state;
@@ -244,29 +263,6 @@ static void a_server_that_starts_up(void **state)
     expect_back(db);
 }
 
-static void no_connection_is_left(void **state)
-{
-    (void)state;
-    struct sql_db *db = OPEN();
-    run_in(db, "CREATE ROLE few LOGIN CONNECTION LIMIT 1");
-    sql_close(db);
-    char url[URL_MAX], line[ERR_LINE];
-    snprintf(url, sizeof(url), "%s&user=few", database_url());
-    OK(sql_open(&(struct sql_options){.url = url}, &db));
-    struct sql_conn *conn = acquire(db), *none = NULL;
-    struct err *e = sql_acquire(db, NULL, &none);
-    err_format(e, line, sizeof(line));
-    CHECK(line, strstr(line, "too many connections"));
-    expect(e, &ERR_UPSTREAM_UNAVAILABLE, line);
-    expect_fast_failures(db);
-    assert_int_equal(number(conn, "SELECT 1"), 1);
-    sql_release(conn);
-    OK(sql_ping(db, NULL)); /* the one that there is serves on */
-    sql_close(db);
-}
-
-/* --- connections that break --- */
-
 static void terminate(struct sql_conn *other, int64_t process)
 {
     int64_t is_gone = 0;
@@ -274,6 +270,91 @@ static void terminate(struct sql_conn *other, int64_t process)
                      "SELECT pg_terminate_backend(CAST($1 AS INTEGER), 10000)", SQL_I64(process)));
     assert_int_equal(is_gone, 1);
 }
+
+/* --- a server that has no connection left --- */
+
+static void limit_few(struct sql_db *admin, int connections)
+{
+    char statement[64];
+    snprintf(statement, sizeof(statement), "ALTER ROLE few CONNECTION LIMIT %d", connections);
+    run_in(admin, statement);
+}
+
+static struct sql_db *open_few(int64_t wait_ms)
+{
+    char url[URL_MAX];
+    struct sql_db *db = NULL;
+    snprintf(url, sizeof(url), "%s&user=few", database_url());
+    OK(sql_open(&(struct sql_options){.url = url, .wait_ms = wait_ms}, &db));
+    return db;
+}
+
+static void await_waiting(struct sql_db *db)
+{
+    struct sql_stats stats;
+    do {
+        sched_yield();
+        sql_get_stats(db, &stats);
+    } while (stats.waiting == 0);
+}
+
+static void a_full_server_has_us_share(void **state)
+{
+    (void)state;
+    _cleanup_(sql_close) struct sql_db *admin = OPEN();
+    run_in(admin, "CREATE ROLE few LOGIN");
+    limit_few(admin, 2);
+    _cleanup_(sql_close) struct sql_db *db = open_few(60000);
+    struct sql_conn *first = acquire(db), *second = acquire(db);
+    /* One of ours comes free. */
+    struct client client = {.db = db};
+    assert_int_equal(pthread_create(&client.thread, NULL, ping_once, &client), 0);
+    await_waiting(db);
+    assert_int_equal(number(second, "SELECT 1"), 1);
+    sql_release(second);
+    pthread_join(client.thread, NULL);
+    OK(client.e);
+    /* The server gets room for another one. */
+    second = acquire(db);
+    assert_int_equal(pthread_create(&client.thread, NULL, ping_once, &client), 0);
+    await_waiting(db);
+    limit_few(admin, 3);
+    pthread_join(client.thread, NULL);
+    OK(client.e);
+    sql_release(first);
+    sql_release(second);
+    run_in(admin, "DROP ROLE few");
+}
+
+static void a_full_server_is_waited_for_until(void **state)
+{
+    (void)state;
+    _cleanup_(sql_close) struct sql_db *admin = OPEN();
+    run_in(admin, "CREATE ROLE few LOGIN");
+    limit_few(admin, 1);
+    _cleanup_(sql_close) struct sql_db *db = open_few(20);
+    struct sql_conn *conn = acquire(db), *none = NULL;
+    for (int i = 0; i < 2; i++) /* found out by this one; known by then */
+        FAILS(sql_acquire(db, NULL, &none), ERR_OVERLOADED);
+    /* Without any of ours it is as good as away. */
+    limit_few(admin, 0);
+    struct sql_conn *other = acquire(admin);
+    terminate(other, number(conn, "SELECT pg_backend_pid()"));
+    sql_release(other);
+    sql_release(conn);
+    char line[ERR_LINE];
+    struct err *e = sql_acquire(db, NULL, &none);
+    err_format(e, line, sizeof(line));
+    CHECK(line, strstr(line, "no connection is left [") && strstr(line, "too many connections"));
+    CHECK(line, !strstr(line, "LOCATION"));
+    expect(e, &ERR_UPSTREAM_UNAVAILABLE, line);
+    expect_fast_failures(db);
+    limit_few(admin, 1);
+    expect_back(db);
+    run_in(admin, "DROP ROLE few");
+}
+
+/* --- connections that break --- */
 
 static void a_connection_that_broke_fails_nothing(void **state)
 {
@@ -367,13 +448,15 @@ int main(void)
     static const struct backend *const backends[] = {&postgres_backend};
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_that_refuses_or_is_silent),
+        cmocka_unit_test(it_is_told_when_it_goes_and_comes),
         cmocka_unit_test(a_deadline_tells_of_silence_as_well),
         cmocka_unit_test(a_database_that_is_away_can_be_closed),
         cmocka_unit_test(idle_connections_to_nowhere),
         cmocka_unit_test(a_statement_to_nowhere),
         cmocka_unit_test(a_postmaster_that_is_stopped),
         cmocka_unit_test(a_server_that_starts_up),
-        cmocka_unit_test(no_connection_is_left),
+        cmocka_unit_test(a_full_server_has_us_share),
+        cmocka_unit_test(a_full_server_is_waited_for_until),
         cmocka_unit_test(a_connection_that_broke_fails_nothing),
         cmocka_unit_test(a_restart_fails_nothing),
         cmocka_unit_test(what_is_done_again),

@@ -140,6 +140,11 @@ enum sql_dialect sql_dialect(const struct sql_db *db);
 /* NULL when a statement can be executed now (readiness). */
 struct err *sql_ping(struct sql_db *db, struct ctx *ctx) MUST_CHECK;
 
+/* Blocks until the server is known to be away (is_away), or not to be; one that is only full is not.
+ * Nothing is asked: requests find out, and one thread of this library that it is back. A database
+ * that is a file is never away. Only an error of ctx. */
+struct err *sql_wait_away(struct sql_db *db, struct ctx *ctx, bool is_away) MUST_CHECK;
+
 struct sql_stats {
     size_t open; /* idle ones included */
     size_t idle;
@@ -148,8 +153,9 @@ struct sql_stats {
 void sql_get_stats(struct sql_db *db, struct sql_stats *out_stats);
 
 /* A connection: an idle one (checked, and silently replaced when it broke or is too old), a new
- * one, or, in the order of asking, the next that is released. ERR_OVERLOADED after wait_ms. Who
- * holds one connection and asks for a second can starve with others that do the same. */
+ * one, or, in the order of asking, the next that is released; also where a PostgreSQL server has no
+ * place for a new one. ERR_OVERLOADED after wait_ms. Who holds one connection and asks for a second
+ * can starve with others that do the same. */
 struct err *sql_acquire(struct sql_db *db, struct ctx *ctx, struct sql_conn **out_conn) MUST_CHECK;
 /* Open rows are ended, an open transaction is rolled back. A connection that broke is dropped. NULL
  * is fine. */
