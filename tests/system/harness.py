@@ -245,6 +245,10 @@ class Postgres:
                        check=True)
         return f"postgres://plankton@/{database}?host={self.directory}"
 
+    def execute(self, statement):
+        subprocess.run([self.bin / "psql", "-q", "-h", self.directory, "-U", "plankton", "-d",
+                        "postgres", "-c", statement], check=True, stdout=subprocess.DEVNULL)
+
     def close(self):
         self.process.stop(signal.SIGINT)
         shutil.rmtree(self.directory, ignore_errors=True)

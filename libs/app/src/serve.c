@@ -142,11 +142,34 @@ static void tell_when_ready(struct process *process)
     slog_info("ready", SLOG_I64("start_ms", clock_mono_ms() - process->began_ms));
 }
 
+/* For the log; and other replicas may have a database, so what is asked over NATS is left to them. */
+static struct err *watch_database(struct process *process)
+{
+    struct app_runtime *runtime = &process->runtime;
+    bool answers = process->app->method_count > 0;
+    for (;;) {
+        TRY(sql_wait_away(runtime->db, &process->ctx, true));
+        struct err *e = sql_ping(runtime->db, &process->ctx);
+        if (answers)
+            bus_serve_pause(runtime->bus);
+        slog_warn("database is away", SLOG_ERR(e));
+        err_free(e);
+        TRY(sql_wait_away(runtime->db, &process->ctx, false));
+        if (answers)
+            TRY(bus_serve_resume(runtime->bus));
+        slog_info("database is back");
+    }
+}
+
 static void wait_for_signal(struct process *process)
 {
     tell_when_ready(process);
     err_free(ctx_sleep(&process->ctx, SETTLED_MS));
     app_trim_memory();
+    struct err *e = process->runtime.db ? watch_database(process) : NULL;
+    if (e && !ctx_is_done(&process->ctx))
+        slog_error("database is no longer watched", SLOG_ERR(e));
+    err_free(e);
     while (!ctx_is_done(&process->ctx))
         err_free(ctx_sleep(&process->ctx, HOUR_MS));
 }

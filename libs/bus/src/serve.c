@@ -12,6 +12,8 @@
 #define THREADS_DEFAULT     8
 #define QUEUE_DEFAULT       256
 #define DEADLINE_DEFAULT_MS 10000
+#define PAUSE_MS            1000
+#define FLUSH_MS            1000
 #define ARENA_MAX           ((size_t)8 * 1024 * 1024)
 
 struct served {
@@ -230,6 +232,20 @@ struct err *bus_serve(struct bus *bus, const struct bus_method *methods, size_t 
     TRY(need_pool(bus));
     for (size_t i = 0; i < count; i++)
         TRY(serve_method(bus, &methods[i], state));
+    return NULL;
+}
+
+void bus_serve_pause(struct bus *bus)
+{
+    LIST_FOREACH (node, &bus->served)
+        bus_subscription_end(&CONTAINER_OF(node, struct served, node)->subscription, PAUSE_MS);
+}
+
+struct err *bus_serve_resume(struct bus *bus)
+{
+    LIST_FOREACH (node, &bus->served)
+        TRY(bus_subscription_add(bus, &CONTAINER_OF(node, struct served, node)->subscription));
+    err_free(bus_flush(bus, FLUSH_MS)); /* without a connection, the next one brings them */
     return NULL;
 }
 

@@ -389,6 +389,46 @@ static void test_replicas_share_the_work(void **state)
     expect_error(ask("test.counted", 5000), &ERR_UPSTREAM_UNAVAILABLE);
 }
 
+static void test_a_paused_replica_leaves_the_work(void **state)
+{
+    (void)state;
+    struct gate gates[2] = {GATE_INIT, GATE_INIT};
+    struct bus *replicas[2];
+    for (size_t i = 0; i < ARRAY_LEN(replicas); i++) {
+        replicas[i] = open_bus("replicated");
+        expect_ok(bus_serve(replicas[i], &counted, 1, &gates[i]));
+        expect_ok(bus_flush(replicas[i], 5000));
+    }
+    enum { CALLS = 100 };
+    bus_serve_pause(replicas[0]);
+    for (int i = 0; i < CALLS; i++)
+        expect_ok(ask("test.counted", 5000));
+    assert_int_equal(gate_count(&gates[0]), 0);
+    expect_ok(bus_serve_resume(replicas[0]));
+    bus_serve_pause(replicas[1]);
+    for (int i = 0; i < CALLS; i++)
+        expect_ok(ask("test.counted", 5000));
+    assert_int_equal(gate_count(&gates[0]), CALLS);
+    /* The connection is lost, and comes back, meanwhile. */
+    bus_serve_pause(replicas[0]);
+    nats_server_kill(&server);
+    for (size_t i = 0; i < ARRAY_LEN(replicas); i++)
+        await_lost(replicas[i]);
+    expect_ok(bus_serve_resume(replicas[1]));
+    nats_server_restart(&server);
+    for (size_t i = 0; i < ARRAY_LEN(replicas); i++)
+        await_connected(replicas[i]);
+    await_connected(asking);
+    for (int i = 0; i < CALLS; i++)
+        expect_ok(ask("test.counted", 5000));
+    assert_int_equal(gate_count(&gates[0]), CALLS);
+    assert_int_equal(gate_count(&gates[1]), 2 * CALLS);
+    for (size_t i = 0; i < ARRAY_LEN(replicas); i++) { /* one of them paused */
+        expect_ok(bus_drain(replicas[i], 5000));
+        bus_close(replicas[i]);
+    }
+}
+
 /* What is begun is answered, what comes later finds no one. */
 static void test_drain_finishes_what_is_begun(void **state)
 {
@@ -444,6 +484,7 @@ int main(void)
         CASE(test_overload_is_an_answer),
         CASE(test_expired_request_is_not_worked_on),
         CASE(test_replicas_share_the_work),
+        CASE(test_a_paused_replica_leaves_the_work),
         CASE(test_drain_finishes_what_is_begun),
         CASE(test_drain_gives_up_in_time),
         CASE(test_wrong_model_is_refused),

@@ -22,7 +22,8 @@
  *   4. start() builds the service, its bus methods are served, the listener (LISTEN_ADDR) opens;
  *   5. ready: /readyz is 200 while database, bus, verifier and ready() are fine, else 503 with a
  *      reason for each that is not. A bus that is lost after the process was ready is a reason still, but
- *      leaves it 200: it is lost to all replicas at once, and requests that need none go on.
+ *      leaves it 200: it is lost to all replicas at once, and requests that need none go on. While
+ *      PostgreSQL is away, bus methods are left to replicas that have it.
  *
  * SIGTERM or SIGINT, in this order:
  *   1. runtime->ctx ends, /readyz turns 503 (/livez stays 200), lame_duck();
