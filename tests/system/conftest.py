@@ -6,7 +6,7 @@ import types
 import pytest
 
 import harness
-from jetstream import Jetstream
+import jetstream
 
 GATEWAY = os.environ.get("PLANKTON_GATEWAY")
 
@@ -43,11 +43,8 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="starts processes of its own"))
 
 
-def describe_streams(url):
-    with Jetstream(url) as server:
-        for name in server.api("STREAM.NAMES").get("streams") or []:
-            yield str(server.api(f"STREAM.INFO.{name}"))
-            yield str(server.api(f"CONSUMER.LIST.{name}"))
+def pytest_runtest_setup():
+    harness.Process.ended.clear()
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -57,11 +54,11 @@ def pytest_runtest_makereport(item, call):
     report = outcome.get_result()
     if report.when != "call" or not report.failed:
         return
-    for process in harness.Process.running:
+    for process in harness.Process.running + harness.Process.ended:
         report.sections.append((process.name, process.log()[-20000:]))
-    mesh = item.funcargs.get("own_mesh") or item.funcargs.get("mesh")
-    if mesh and mesh.nats:
+    mesh = next((value for value in item.funcargs.values() if isinstance(value, harness.Mesh)), None)
+    if mesh:
         try:
-            report.sections.append(("JetStream", "\n".join(describe_streams(mesh.nats.url))))
+            report.sections.append(("JetStream", jetstream.describe(mesh.nats.url)))
         except (OSError, ValueError) as error:
             report.sections.append(("JetStream", f"does not tell: {error}"))

@@ -47,7 +47,9 @@ def wait_until(what, condition, timeout_s=PATIENCE_S):
 class Process:
     """A child whose standard error is collected line by line."""
 
-    running = []  # of which a test that fails shows the logs
+    # A test that fails shows the logs of both.
+    running = []
+    ended = []  # in this test
 
     def __init__(self, name, argv, env=None, cwd=None):
         self.name = name
@@ -113,6 +115,7 @@ class Process:
         finally:
             if self in Process.running:
                 Process.running.remove(self)
+                Process.ended.append(self)
         self.reader.join(5)
         return status
 

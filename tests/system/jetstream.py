@@ -76,3 +76,13 @@ class Jetstream:
                 message = answer["message"]
                 found.append((message["subject"], json.loads(base64.b64decode(message["data"]))))
         return found
+
+
+def describe(url):
+    """All streams and their consumers, as the first of its servers has them, for a test that failed."""
+    with Jetstream(url.split(",")[0]) as server:
+        lines = []
+        for name in server.api("STREAM.NAMES").get("streams") or []:
+            lines.append(str(server.api(f"STREAM.INFO.{name}")))
+            lines.append(str(server.api(f"CONSUMER.LIST.{name}")))
+        return "\n".join(lines)

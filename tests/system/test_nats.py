@@ -212,9 +212,9 @@ class Cluster:
                     return False
         harness.wait_until(f"stream {stream} is made", is_made)
 
-    def await_leader(self, stream, replicas):
-        """Until each replica of the stream has everything."""
-        def is_current():
+    def await_replicas(self):
+        """Until each server has everything of each stream."""
+        def is_current(stream):
             with jetstream.Jetstream(self.servers[0].url) as peer:
                 peer.socket.settimeout(1)  # while there is no leader, nobody answers
                 try:
@@ -222,37 +222,51 @@ class Cluster:
                 except TimeoutError:
                     return False
             others = cluster.get("replicas", [])
-            return (cluster.get("leader") and len(others) == replicas - 1 and
+            return (cluster.get("leader") and len(others) == len(self.servers) - 1 and
                     all(other["current"] for other in others))
-        try:
-            harness.wait_until(f"stream {stream} is on {replicas} servers", is_current, timeout_s=60)
-        except harness.Failure as failure:
-            with jetstream.Jetstream(self.servers[0].url) as peer:
-                raise harness.Failure(f"{failure}: {peer.api(f'STREAM.INFO.{stream}')}") from None
+
+        for stream in ("USERS", "AUTH", "DEAD"):
+            harness.wait_until(f"stream {stream} is on all servers",
+                               lambda stream=stream: is_current(stream))
 
     def stop(self):
         for server in self.servers:
             server.process.stop()
 
 
-def test_a_cluster_loses_each_of_its_servers(directory):
+@pytest.fixture
+def cluster(directory):
     cluster = Cluster(directory)
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def alone(cluster):
+    cluster.make_alone("USERS", "users.v1.events.>")
+
+
+@pytest.fixture
+def clustered_mesh(cluster):
     env = {"NATS_URL": cluster.url, "NATS_STREAM_REPLICAS": "3"}
-    mesh = None
-    try:
-        cluster.make_alone("USERS", "users.v1.events.>")
-        mesh = harness.Mesh(nats=cluster, users_env=env, auth_env=env)
-        for server in cluster.servers:  # among them the one that a service is connected to
-            for stream in ("USERS", "AUTH", "DEAD"):
-                cluster.await_leader(stream, 3)
-            live(mesh)
-            server.process.kill()
-            user = register(mesh)
-            await_known(mesh, user, "active")
-            server.start()
-        count = number(mesh, "users", "SELECT count(*) FROM users WHERE status <> 'pending'")
-        assert number(mesh, "auth", "SELECT count(*) FROM directory") == count
-    finally:
-        if mesh:
-            mesh.close()
-        cluster.stop()
+    mesh = harness.Mesh(nats=cluster, users_env=env, auth_env=env)
+    yield mesh
+    mesh.close()
+
+
+def test_a_stream_grows_to_more_servers(alone, cluster, clustered_mesh):
+    cluster.await_replicas()
+    live(clustered_mesh)
+
+
+def test_a_cluster_loses_each_of_its_servers(cluster, clustered_mesh):
+    mesh = clustered_mesh
+    for server in cluster.servers:  # among them the one that a service is connected to
+        cluster.await_replicas()
+        live(mesh)
+        server.process.kill()
+        user = register(mesh)
+        await_known(mesh, user, "active")
+        server.start()
+    count = number(mesh, "users", "SELECT count(*) FROM users WHERE status <> 'pending'")
+    assert number(mesh, "auth", "SELECT count(*) FROM directory") == count
