@@ -30,6 +30,7 @@ struct relay {
     enum relay_mode mode, mode_in_effect;
     bool is_ending;
     int64_t round_trips;
+    int hold_ms;
 
     struct pair pairs[PAIRS_MAX]; /* the thread's own */
     size_t count;
@@ -108,6 +109,12 @@ static bool pass_from_server(struct relay *relay, struct pair *pair)
 {
     if (pair->is_cut_answer)
         return false;
+    struct pollfd client = {.fd = pair->client, .events = POLLIN};
+    pthread_mutex_lock(&relay->lock);
+    int hold_ms = pair->is_waiting ? relay->hold_ms : 0;
+    pthread_mutex_unlock(&relay->lock);
+    if (hold_ms > 0 && poll(&client, 1, hold_ms) > 0)
+        return true; /* it speaks first */
     pthread_mutex_lock(&relay->lock);
     relay->round_trips += pair->is_waiting;
     pthread_mutex_unlock(&relay->lock);
@@ -219,6 +226,13 @@ void relay_url(const struct relay *relay, const char *parameters, char out[stati
     int length = snprintf(out, URL_MAX, "%.*s%s%s%s", (int)(place - url), url, relay->directory,
                           place + strlen(relay->server), parameters);
     assert_in_range(length, 1, URL_MAX - 1);
+}
+
+void relay_hold(struct relay *relay, int hold_ms)
+{
+    pthread_mutex_lock(&relay->lock);
+    relay->hold_ms = hold_ms;
+    pthread_mutex_unlock(&relay->lock);
 }
 
 int64_t relay_round_trips(struct relay *relay)

@@ -25,7 +25,9 @@ DEFINE_CLEANUP(struct relay *, relay_free);
 void relay_set(struct relay *relay, enum relay_mode mode);
 /* The same database by way of the relay, with these further parameters ("": none). */
 void relay_url(const struct relay *relay, const char *parameters, char out[static URL_MAX]);
-/* So far: how often a client had to wait for an answer. */
+/* So far: how often a client had to wait for an answer. What it sends in two pieces counts twice if
+ * the answer to the first comes in between; an answer is held for hold_ms (0: not) for the second. */
 int64_t relay_round_trips(struct relay *relay);
+void relay_hold(struct relay *relay, int hold_ms);
 
 #endif
