@@ -19,7 +19,8 @@
 #define COMPLETION_MS 5000
 
 /* How long the server may take to hear a cancellation, and then to follow it. */
-#define CANCEL_MS 2000
+#define CANCEL_MS       2000
+#define CANCEL_AGAIN_MS 100
 
 #define HOSTS_MAX 16
 #define HOST_TEXT 256

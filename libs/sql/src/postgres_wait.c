@@ -68,22 +68,51 @@ static bool is_busy(const struct postgres_link *link)
     return sql_pq.PQtransactionStatus(link->conn) == PQTRANS_ACTIVE;
 }
 
-void sql_postgres_drain(struct postgres_link *link, bool in_full)
+static struct err *take_all(struct postgres_link *link, struct ctx *ctx)
 {
-    if (!in_full && !sql_postgres_cancel(link))
-        link->base.is_broken = true;
-    struct ctx limited;
-    ctx_init(&limited, NULL, in_full ? COMPLETION_MS : CANCEL_MS);
     PGresult *result = NULL;
-    while (!link->base.is_broken && (result || is_busy(link))) {
+    do {
         sql_pq.PQclear(result);
         result = NULL;
-        _cleanup_(err_free) struct err *e = take(link, &limited, &result);
-        if (e)
-            link->base.is_broken = true;
+        TRY(take(link, ctx, &result));
+    } while (result || is_busy(link));
+    return NULL;
+}
+
+static struct err *take_all_within(struct postgres_link *link, struct ctx *parent, int64_t ms)
+{
+    struct ctx ctx;
+    ctx_init(&ctx, parent, ms);
+    struct err *e = take_all(link, &ctx);
+    ctx_deinit(&ctx);
+    return e;
+}
+
+/* A server that has not begun with what it is to leave yet does not leave it: it is asked again. */
+static struct err *cancel_all(struct postgres_link *link)
+{
+    if (!sql_postgres_cancel(link))
+        return err_new(&ERR_UPSTREAM_TIMEOUT, "the server did not hear the cancellation");
+    struct ctx limited;
+    ctx_init(&limited, NULL, CANCEL_MS);
+    struct err *e = take_all_within(link, &limited, CANCEL_AGAIN_MS);
+    while (err_is(e, &ERR_UPSTREAM_TIMEOUT) && !ctx_is_done(&limited) &&
+           sql_postgres_cancel(link)) {
+        err_free(e);
+        e = take_all_within(link, &limited, CANCEL_AGAIN_MS);
     }
-    sql_pq.PQclear(result);
     ctx_deinit(&limited);
+    return e;
+}
+
+void sql_postgres_drain(struct postgres_link *link, bool in_full)
+{
+    if (link->base.is_broken || !is_busy(link))
+        return;
+    struct err *e = in_full ? take_all_within(link, NULL, COMPLETION_MS) : cancel_all(link);
+    if (e)
+        link->base.is_broken = true;
+    err_free(e);
 }
 
 struct err *sql_postgres_take(struct postgres_link *link, struct ctx *ctx, PGresult **out_result)
