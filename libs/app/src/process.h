@@ -62,6 +62,8 @@ struct err *app_start_admin(struct process *process) MUST_CHECK;
 /* --- readiness.c --- */
 /* NULL: for nothing more. */
 void app_set_waiting_for(struct process *process, const struct err *e);
+/* NULL when the database answers within a second, or is only busy. parent may be NULL. */
+struct err *app_ask_database(struct process *process, struct ctx *parent) MUST_CHECK;
 /* {"ready":true,"reasons":{}}, or with the reasons why not. */
 void app_write_readiness(struct process *process, struct buf *out, bool *out_ready);
 

@@ -39,6 +39,18 @@ static struct err *check_process(struct process *process)
     return NULL;
 }
 
+struct err *app_ask_database(struct process *process, struct ctx *parent)
+{
+    _cleanup_(ctx_deinit) struct ctx ctx;
+    ctx_init(&ctx, parent, PING_MS);
+    struct err *e = sql_ping(process->runtime.db, &ctx);
+    /* Busy is not away: a replica that left would leave its load to the others. */
+    if (!err_is(e, &ERR_OVERLOADED))
+        return e;
+    err_free(e);
+    return NULL;
+}
+
 static struct err *check_database(struct process *process)
 {
     char waiting_for[sizeof(process->waiting_for)];
@@ -47,14 +59,7 @@ static struct err *check_database(struct process *process)
     pthread_mutex_unlock(&process->lock);
     if (waiting_for[0])
         return err_new(&ERR_UPSTREAM_UNAVAILABLE, "%s", waiting_for);
-    _cleanup_(ctx_deinit) struct ctx ctx;
-    ctx_init(&ctx, NULL, PING_MS);
-    struct err *e = sql_ping(process->runtime.db, &ctx);
-    /* Busy is not away: an unready replica would leave its load to the others. */
-    if (!err_is(e, &ERR_OVERLOADED))
-        return e;
-    err_free(e);
-    return NULL;
+    return app_ask_database(process, NULL);
 }
 
 /* False: not ready. */

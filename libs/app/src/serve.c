@@ -142,21 +142,47 @@ static void tell_when_ready(struct process *process)
     slog_info("ready", SLOG_I64("start_ms", clock_mono_ms() - process->began_ms));
 }
 
-/* For the log; and other replicas may have a database, so what is asked over NATS is left to them. */
+static void leave_requests(struct process *process)
+{
+    if (process->app->method_count > 0)
+        bus_serve_pause(process->runtime.bus);
+}
+
+static struct err *take_requests(struct process *process)
+{
+    return process->app->method_count > 0 ? bus_serve_resume(process->runtime.bus) : NULL;
+}
+
+/* Until requests can be answered again. */
+static struct err *await_return(struct process *process)
+{
+    for (;;) {
+        TRY(sql_wait_away(process->runtime.db, &process->ctx, false));
+        struct err *e = app_ask_database(process, &process->ctx);
+        if (!e)
+            e = take_requests(process);
+        if (!e)
+            return NULL;
+        err_free(e);
+        TRY(ctx_sleep(&process->ctx, LOOK_MAX_MS));
+    }
+}
+
+/* Tells when the database goes and comes. Other replicas may have it still: what is asked over NATS
+ * is left to them. Ends with the process. */
 static struct err *watch_database(struct process *process)
 {
-    struct app_runtime *runtime = &process->runtime;
-    bool answers = process->app->method_count > 0;
     for (;;) {
-        TRY(sql_wait_away(runtime->db, &process->ctx, true));
-        struct err *e = sql_ping(runtime->db, &process->ctx);
-        if (answers)
-            bus_serve_pause(runtime->bus);
+        TRY(sql_wait_away(process->runtime.db, &process->ctx, true));
+        struct err *e = app_ask_database(process, &process->ctx);
+        if (!e) { /* no new connections, and those that there are do */
+            TRY(ctx_sleep(&process->ctx, LOOK_MAX_MS));
+            continue;
+        }
+        leave_requests(process);
         slog_warn("database is away", SLOG_ERR(e));
         err_free(e);
-        TRY(sql_wait_away(runtime->db, &process->ctx, false));
-        if (answers)
-            TRY(bus_serve_resume(runtime->bus));
+        TRY(await_return(process));
         slog_info("database is back");
     }
 }
@@ -166,10 +192,8 @@ static void wait_for_signal(struct process *process)
     tell_when_ready(process);
     err_free(ctx_sleep(&process->ctx, SETTLED_MS));
     app_trim_memory();
-    struct err *e = process->runtime.db ? watch_database(process) : NULL;
-    if (e && !ctx_is_done(&process->ctx))
-        slog_error("database is no longer watched", SLOG_ERR(e));
-    err_free(e);
+    if (process->runtime.db)
+        err_free(watch_database(process));
     while (!ctx_is_done(&process->ctx))
         err_free(ctx_sleep(&process->ctx, HOUR_MS));
 }

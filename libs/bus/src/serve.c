@@ -237,14 +237,27 @@ struct err *bus_serve(struct bus *bus, const struct bus_method *methods, size_t 
 
 void bus_serve_pause(struct bus *bus)
 {
+    bus_served_drain(bus, PAUSE_MS);
     LIST_FOREACH (node, &bus->served)
         bus_subscription_end(&CONTAINER_OF(node, struct served, node)->subscription, PAUSE_MS);
 }
 
+static bool is_in(struct bus *bus, const struct bus_subscription *subscription)
+{
+    pthread_mutex_lock(&bus->lock);
+    bool is_in = !list_is_empty(&subscription->node);
+    pthread_mutex_unlock(&bus->lock);
+    return is_in;
+}
+
 struct err *bus_serve_resume(struct bus *bus)
 {
-    LIST_FOREACH (node, &bus->served)
-        TRY(bus_subscription_add(bus, &CONTAINER_OF(node, struct served, node)->subscription));
+    LIST_FOREACH (node, &bus->served) {
+        struct bus_subscription *subscription =
+            &CONTAINER_OF(node, struct served, node)->subscription;
+        if (!is_in(bus, subscription))
+            TRY(bus_subscription_add(bus, subscription));
+    }
     err_free(bus_flush(bus, FLUSH_MS)); /* without a connection, the next one brings them */
     return NULL;
 }

@@ -110,8 +110,9 @@ void bus_subscription_drain(struct bus_subscription *subscription, int64_t timeo
 {
     pthread_mutex_lock(&subscription->bus->lock);
     list_remove(&subscription->node);
-    if (subscription->handle)
-        natsSubscription_DrainTimeout(subscription->handle, timeout_ms);
+    if (subscription->handle &&
+        natsSubscription_DrainTimeout(subscription->handle, timeout_ms) != NATS_OK)
+        natsSubscription_Unsubscribe(subscription->handle); /* no thread to drain it: at once */
     pthread_mutex_unlock(&subscription->bus->lock);
 }
 

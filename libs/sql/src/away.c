@@ -2,8 +2,9 @@
  * tries to connect, and every request that would have to connect fails at once, until the thread
  * has a connection, which the pool gets. Connections that still work stay in use meanwhile.
  *
- * A server with no place for a further connection counts as away, too, with one difference: while
- * the pool has connections, requests wait for one of those. */
+ * A server with no place for a further connection counts as away, too, with two differences: while
+ * the pool has connections, requests wait for one of those; and the thread gets further ones as
+ * long as requests wait, so that they do not all ask the server at once. */
 #include <base/clock.h>
 #include <base/secret.h>
 #include <base/str.h>
@@ -50,11 +51,12 @@ static struct err *away_error(const struct sql_db *db)
     return err_set_retry_after(e, RETRY_AFTER_MS);
 }
 
-/* The lock is held. */
+/* The lock is held. What requests wait for may be another thing now. */
 static void set_away(struct sql_db *db, bool is_away)
 {
     db->away.is_away = is_away;
     pthread_cond_broadcast(&db->away.changed);
+    sql_turn_pass(&db->turn);
     if (db->metrics.away)
         metric_set(db->metrics.away, is_away);
 }
@@ -73,13 +75,9 @@ static struct err *connect_counted(struct sql_db *db, struct ctx *ctx, struct li
 /* The lock is held. */
 static void note_reason(struct sql_db *db, const struct err *e)
 {
-    const char *full = sql_full(e);
-    db->away.is_full = full;
-    pthread_cond_broadcast(&db->away.changed);
-    if (full)
-        str_copy(db->away.reason, sizeof(db->away.reason), full);
-    else
-        err_format(e, db->away.reason, sizeof(db->away.reason));
+    db->away.is_full = sql_full(e);
+    sql_reason(e, db->away.reason, sizeof(db->away.reason));
+    sql_turn_pass(&db->turn); /* no longer full: nothing is to be waited for */
 }
 
 /* False: the database is closed. */
@@ -91,26 +89,40 @@ static bool pause_between_tries(struct sql_db *db)
     return goes_on;
 }
 
+static bool connect_for_pool(struct sql_db *db)
+{
+    struct link *link = NULL;
+    struct err *e = connect_counted(db, &db->away.ctx, &link);
+    if (!e) {
+        sql_pool_add(db, link);
+        return true;
+    }
+    pthread_mutex_lock(&db->turn.lock);
+    note_reason(db, e);
+    pthread_mutex_unlock(&db->turn.lock);
+    err_free(e);
+    return false;
+}
+
+/* The last thing the thread takes the lock for: who declares again waits for its end with it. */
+static bool is_back(struct sql_db *db)
+{
+    pthread_mutex_lock(&db->turn.lock);
+    bool has_more_to_do = db->away.is_full && db->turn.waiting > 0 && db->open < db->max_open;
+    if (!has_more_to_do)
+        set_away(db, false);
+    pthread_mutex_unlock(&db->turn.lock);
+    return !has_more_to_do;
+}
+
 static void *probe(void *data)
 {
     struct sql_db *db = data;
-    struct link *link = NULL;
-    while (!link) {
-        if (!pause_between_tries(db))
-            return NULL;
-        struct err *e = connect_counted(db, &db->away.ctx, &link);
-        if (e) {
-            pthread_mutex_lock(&db->turn.lock);
-            note_reason(db, e);
-            pthread_mutex_unlock(&db->turn.lock);
-        }
-        err_free(e);
+    while (pause_between_tries(db)) {
+        while (connect_for_pool(db))
+            if (is_back(db))
+                return NULL;
     }
-    sql_pool_add(db, link);
-    /* The last thing it takes the lock for: who declares again waits for this thread with it. */
-    pthread_mutex_lock(&db->turn.lock);
-    set_away(db, false);
-    pthread_mutex_unlock(&db->turn.lock);
     return NULL;
 }
 
@@ -138,7 +150,7 @@ struct err *sql_wait_away(struct sql_db *db, struct ctx *ctx, bool is_away)
     struct ctx_wait wait;
     ctx_wait_begin(&wait, ctx, &db->turn.lock, &db->away.changed);
     pthread_mutex_lock(&db->turn.lock);
-    while ((db->away.is_away && !db->away.is_full) != is_away && ctx_wait(&wait))
+    while (db->away.is_away != is_away && ctx_wait(&wait))
         ;
     pthread_mutex_unlock(&db->turn.lock);
     ctx_wait_end(&wait);

@@ -1,5 +1,9 @@
 #include "errors.h"
 
+#include <string.h>
+
+#include <base/str.h>
+
 #define X ERR_DEFINE_KIND
 #include <sql/kinds.def>
 #undef X
@@ -45,6 +49,15 @@ struct err *sql_unavailable(bool is_full, const char *format, ...)
 const char *sql_full(const struct err *e)
 {
     return err_is(e, &FULL) ? err_detail_of(e, &FULL) : NULL;
+}
+
+void sql_reason(const struct err *e, char *out, size_t size)
+{
+    const char *full = sql_full(e);
+    if (full)
+        str_copy_n(out, size, full, strnlen(full, size - 1));
+    else
+        err_format(e, out, size);
 }
 
 struct err *sql_error_in(struct err *cause, const char *statement)

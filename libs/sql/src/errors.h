@@ -12,6 +12,8 @@ struct err *sql_constraint_error(const struct err_kind *kind, const char *name) 
  * connection left; sql_full() then finds the text (NULL: it is another error). */
 struct err *sql_unavailable(bool is_full, const char *format, ...) MUST_CHECK PRINTF_LIKE(2, 3);
 const char *sql_full(const struct err *e);
+/* That text, or all of another error, cut to size. */
+void sql_reason(const struct err *e, char *out, size_t size);
 
 /* Adds the beginning of the statement, for the log. Takes cause. */
 struct err *sql_error_in(struct err *cause, const char *statement) MUST_CHECK;

@@ -54,7 +54,7 @@ struct away {
     pthread_t prober;
     struct ctx ctx;            /* of the prober: ends with the database */
     struct list_node attempts; /* of requests to connect */
-    pthread_cond_t changed;    /* is_away or is_full */
+    pthread_cond_t changed;    /* is_away */
     char reason[256];
 };
 

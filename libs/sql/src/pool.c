@@ -137,6 +137,7 @@ void sql_get_stats(struct sql_db *db, struct sql_stats *out_stats)
 struct claim {
     struct sql_db *db;
     struct sql_conn *conn;
+    int64_t wait_ms, until_ms; /* monotonic */
 };
 
 /* The lock is held. */
@@ -174,22 +175,35 @@ static bool give_up_place(struct sql_db *db)
     return has_others;
 }
 
+static struct err *overloaded(const struct claim *claim)
+{
+    struct sql_db *db = claim->db;
+    pthread_mutex_lock(&db->turn.lock);
+    bool is_full = db->away.is_away && db->away.is_full;
+    struct err *e =
+        err_new(&ERR_OVERLOADED, "none of %zu database connections came free within %lld ms%s%s",
+                db->open, (long long)claim->wait_ms, is_full ? ", and there are no more: " : "",
+                is_full ? db->away.reason : "");
+    pthread_mutex_unlock(&db->turn.lock);
+    count(db->metrics.wait_timeouts);
+    return err_set_retry_after(e, RETRY_AFTER_MS);
+}
+
 static struct err *wait_for_claim(struct claim *claim, struct ctx *ctx)
 {
     struct sql_db *db = claim->db;
     struct ctx limited;
     count(db->metrics.waits);
-    ctx_init(&limited, ctx, db->wait_ms);
+    ctx_init(&limited, ctx, MAX(claim->until_ms - clock_mono_ms(), 0));
     bool has_claim = sql_turn_wait(&db->turn, &limited, take_claim, claim);
     ctx_deinit(&limited);
     if (has_claim)
         return NULL;
+    struct err *e = ctx_check(ctx);
+    if (!e)
+        return overloaded(claim);
     count(db->metrics.wait_timeouts);
-    TRY(ctx_check(ctx));
-    struct err *e =
-        err_new(&ERR_OVERLOADED, "none of %zu database connections came free within %lld ms",
-                db->max_open, (long long)db->wait_ms);
-    return err_set_retry_after(e, RETRY_AFTER_MS);
+    return e;
 }
 
 static struct err *claim_place(struct claim *claim, struct ctx *ctx)
@@ -280,13 +294,14 @@ static bool is_reusable(struct sql_conn *conn, struct ctx *ctx)
            is_alive(conn, ctx);
 }
 
-/* *out_is_full: it failed because the server is full, and one of our connections may come free. */
-static struct err *try_acquire(struct sql_db *db, struct ctx *ctx, bool *out_is_full,
+/* *out_may_wait: it failed because the server is full, and one of our connections may come free. */
+static struct err *try_acquire(struct claim *claim, struct ctx *ctx, bool *out_may_wait,
                                struct sql_conn **out_conn)
 {
-    struct claim claim = {.db = db};
-    TRY(claim_place(&claim, ctx));
-    struct sql_conn *conn = claim.conn;
+    struct sql_db *db = claim->db;
+    *out_may_wait = false;
+    TRY(claim_place(claim, ctx));
+    struct sql_conn *conn = TAKE(claim->conn);
     if (conn && !is_reusable(conn, ctx)) {
         conn_free(conn);
         conn = NULL;
@@ -294,7 +309,7 @@ static struct err *try_acquire(struct sql_db *db, struct ctx *ctx, bool *out_is_
     struct err *e = conn ? NULL : make_conn(db, ctx, &conn);
     if (e) {
         bool has_others = give_up_place(db);
-        *out_is_full = has_others && sql_full(e);
+        *out_may_wait = has_others && sql_full(e);
         return err_wrap(e, "connect to the database");
     }
     conn->is_untouched = true;
@@ -302,15 +317,26 @@ static struct err *try_acquire(struct sql_db *db, struct ctx *ctx, bool *out_is_
     return NULL;
 }
 
-struct err *sql_acquire(struct sql_db *db, struct ctx *ctx, struct sql_conn **out_conn)
+static struct err *acquire(struct sql_db *db, struct ctx *ctx, int64_t wait_ms,
+                           struct sql_conn **out_conn)
 {
     TRY(ctx_check(ctx));
-    bool is_full = false;
-    struct err *e = try_acquire(db, ctx, &is_full, out_conn);
-    if (!is_full)
+    struct claim claim = {.db = db, .wait_ms = wait_ms, .until_ms = clock_mono_ms() + wait_ms};
+    bool may_wait = false;
+    struct err *e = try_acquire(&claim, ctx, &may_wait, out_conn);
+    while (may_wait && clock_mono_ms() < claim.until_ms) {
+        err_free(e);
+        e = try_acquire(&claim, ctx, &may_wait, out_conn);
+    }
+    if (!may_wait)
         return e;
     err_free(e);
-    return try_acquire(db, ctx, &is_full, out_conn);
+    return overloaded(&claim);
+}
+
+struct err *sql_acquire(struct sql_db *db, struct ctx *ctx, struct sql_conn **out_conn)
+{
+    return acquire(db, ctx, db->wait_ms, out_conn);
 }
 
 struct err *sql_conn_renew(struct sql_conn *conn, struct ctx *ctx)
@@ -386,7 +412,8 @@ void sql_pool_add(struct sql_db *db, struct link *link)
 struct err *sql_ping(struct sql_db *db, struct ctx *ctx)
 {
     _cleanup_(sql_release) struct sql_conn *conn = NULL;
-    TRY(sql_acquire(db, ctx, &conn));
+    int64_t wait_ms = MIN(ctx_remaining_ms(ctx, CTX_NO_TIMEOUT) / 2, db->wait_ms);
+    TRY(acquire(db, ctx, wait_ms, &conn));
     int64_t one = 0;
     return sql_fetch_i64(conn, ctx, &one, "SELECT 1");
 }

@@ -32,8 +32,8 @@ struct err *sql_postgres_refusal(struct postgres_link *link)
     while (*(line += strspn(line, "\n"))) {
         size_t len = strcspn(line, "\n");
         if (!str_starts_with(line, "LOCATION:")) {
-            buf_append(&text, "\n", text.len > 0);
-            buf_append(&text, line, len);
+            buf_append(&text, "\n", text.len > 0 && text.len < text.max);
+            buf_append(&text, line, MIN(len, text.max - text.len));
         }
         line += len;
     }

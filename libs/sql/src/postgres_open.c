@@ -128,8 +128,8 @@ static struct err *join(struct err *before, struct err *e)
     }
     bool is_full = sql_full(before) || sql_full(e);
     char first[ERR_LINE], second[ERR_LINE];
-    err_format(before, first, sizeof(first));
-    err_format(e, second, sizeof(second));
+    sql_reason(before, first, sizeof(first));
+    sql_reason(e, second, sizeof(second));
     err_free(before);
     err_free(e);
     return sql_unavailable(is_full, "%s; %s", first, second);

@@ -131,7 +131,16 @@ static void a_server_that_refuses_or_is_silent(void **state)
     }
 }
 
-/* Deadlines are mostly shorter than the time that is given to a server. */
+static void *await_away(void *data)
+{
+    struct client *client = data;
+    struct ctx ctx;
+    ctx_init(&ctx, NULL, 30000);
+    client->e = sql_wait_away(client->db, &ctx, true);
+    ctx_deinit(&ctx);
+    return NULL;
+}
+
 static void it_is_told_when_it_goes_and_comes(void **state)
 {
     (void)state;
@@ -142,14 +151,18 @@ static void it_is_told_when_it_goes_and_comes(void **state)
     ctx_init(&ctx, NULL, 20);
     FAILS(sql_wait_away(scene.db, &ctx, true), ERR_UPSTREAM_TIMEOUT);
     ctx_deinit(&ctx);
+    struct client client = {.db = scene.db};
+    assert_int_equal(pthread_create(&client.thread, NULL, await_away, &client), 0);
     relay_set(scene.relay, RELAY_REFUSE);
     FAILS(sql_ping(scene.db, NULL), ERR_UPSTREAM_UNAVAILABLE);
-    OK(sql_wait_away(scene.db, NULL, true));
+    pthread_join(client.thread, NULL);
+    OK(client.e);
     relay_set(scene.relay, RELAY_PASS);
     OK(sql_wait_away(scene.db, NULL, false));
     OK(sql_ping(scene.db, NULL));
 }
 
+/* Deadlines are mostly shorter than the time that is given to a server. */
 static void a_deadline_tells_of_silence_as_well(void **state)
 {
     (void)state;
@@ -280,49 +293,102 @@ static void limit_few(struct sql_db *admin, int connections)
     run_in(admin, statement);
 }
 
-static struct sql_db *open_few(int64_t wait_ms)
+static struct sql_db *open_url_as_few(const char *url, int64_t wait_ms)
 {
-    char url[URL_MAX];
     struct sql_db *db = NULL;
-    snprintf(url, sizeof(url), "%s&user=few", database_url());
     OK(sql_open(&(struct sql_options){.url = url, .wait_ms = wait_ms}, &db));
     return db;
 }
 
-static void await_waiting(struct sql_db *db)
+static struct sql_db *open_few(int64_t wait_ms)
 {
+    char url[URL_MAX];
+    snprintf(url, sizeof(url), "%s&user=few", database_url());
+    return open_url_as_few(url, wait_ms);
+}
+
+/* The server notices a bit later that a client has gone. */
+static void await_none(struct sql_db *admin)
+{
+    while (number_in(admin, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'few'") > 0)
+        OK(ctx_sleep(NULL, 5));
+}
+
+enum { FEW = 8 };
+
+static void start_pings(struct client clients[static FEW], struct sql_db *db)
+{
+    for (size_t i = 0; i < FEW; i++) {
+        clients[i] = (struct client){.db = db};
+        assert_int_equal(pthread_create(&clients[i].thread, NULL, ping_once, &clients[i]), 0);
+    }
     struct sql_stats stats;
     do {
         sched_yield();
         sql_get_stats(db, &stats);
-    } while (stats.waiting == 0);
+    } while (stats.waiting < FEW);
+}
+
+static void end_pings(struct client clients[static FEW], const struct err_kind *kind)
+{
+    for (size_t i = 0; i < FEW; i++) {
+        pthread_join(clients[i].thread, NULL);
+        expect(clients[i].e, kind, "a ping that had to wait");
+        assert_in_range(clients[i].took_ms, 0, BACK_MS + SOON_MS);
+    }
 }
 
 static void a_full_server_has_us_share(void **state)
 {
     (void)state;
+    static const struct {
+        const char *what;
+        int limit; /* later */
+    } rows[] = {
+        {"one of ours comes free", 2},
+        {"there is room for one more", 3},
+        {"there is room for all", 50},
+    };
     _cleanup_(sql_close) struct sql_db *admin = OPEN();
     run_in(admin, "CREATE ROLE few LOGIN");
-    limit_few(admin, 2);
-    _cleanup_(sql_close) struct sql_db *db = open_few(60000);
-    struct sql_conn *first = acquire(db), *second = acquire(db);
-    /* One of ours comes free. */
-    struct client client = {.db = db};
-    assert_int_equal(pthread_create(&client.thread, NULL, ping_once, &client), 0);
-    await_waiting(db);
-    assert_int_equal(number(second, "SELECT 1"), 1);
-    sql_release(second);
-    pthread_join(client.thread, NULL);
-    OK(client.e);
-    /* The server gets room for another one. */
-    second = acquire(db);
-    assert_int_equal(pthread_create(&client.thread, NULL, ping_once, &client), 0);
-    await_waiting(db);
-    limit_few(admin, 3);
-    pthread_join(client.thread, NULL);
-    OK(client.e);
-    sql_release(first);
-    sql_release(second);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        limit_few(admin, 2);
+        struct sql_db *db = open_few(60000);
+        struct sql_conn *first = acquire(db), *second = acquire(db);
+        struct client clients[FEW];
+        start_pings(clients, db);
+        assert_int_equal(number(second, "SELECT 1"), 1);
+        if (i == 0)
+            sql_release(TAKE(second));
+        else
+            limit_few(admin, rows[i].limit);
+        end_pings(clients, NULL);
+        sql_release(first);
+        sql_release(second);
+        sql_close(db);
+        await_none(admin);
+    }
+    run_in(admin, "DROP ROLE few");
+}
+
+static void a_full_server_that_goes_is_not_waited_for(void **state)
+{
+    (void)state;
+    _cleanup_(sql_close) struct sql_db *admin = OPEN();
+    _cleanup_(relay_free) struct relay *relay = relay_new();
+    char url[URL_MAX];
+    run_in(admin, "CREATE ROLE few LOGIN");
+    limit_few(admin, 1);
+    relay_url(relay, "&user=few", url);
+    struct sql_db *db = open_url_as_few(url, 60000);
+    struct sql_conn *conn = acquire(db);
+    struct client clients[FEW];
+    start_pings(clients, db);
+    relay_set(relay, RELAY_REFUSE);
+    end_pings(clients, &ERR_UPSTREAM_UNAVAILABLE);
+    sql_release(conn);
+    sql_close(db);
+    await_none(admin);
     run_in(admin, "DROP ROLE few");
 }
 
@@ -456,6 +522,7 @@ int main(void)
         cmocka_unit_test(a_postmaster_that_is_stopped),
         cmocka_unit_test(a_server_that_starts_up),
         cmocka_unit_test(a_full_server_has_us_share),
+        cmocka_unit_test(a_full_server_that_goes_is_not_waited_for),
         cmocka_unit_test(a_full_server_is_waited_for_until),
         cmocka_unit_test(a_connection_that_broke_fails_nothing),
         cmocka_unit_test(a_restart_fails_nothing),

@@ -122,11 +122,11 @@ struct bus_method {
  * work. methods are borrowed until bus_close(). Not by two threads at once. */
 struct err *bus_serve(struct bus *bus, const struct bus_method *methods, size_t count, void *state)
     MUST_CHECK;
-/* Leaves the queue groups: a replica that cannot answer leaves the work to others. What the server
- * has sent already is handled still, a second at most. */
+/* Leaves the queue groups: a replica that cannot answer leaves the work to others. Waits for what the
+ * server has sent already to be handed to handlers, a second at most. */
 void bus_serve_pause(struct bus *bus);
-/* Joins them again; also with the next connection, when there is none now. Both from the thread of
- * bus_serve(), in turn. */
+/* Joins those that it has left; with the next connection, when there is none now. May be called
+ * again after an error. Both from the thread of bus_serve(). */
 struct err *bus_serve_resume(struct bus *bus) MUST_CHECK;
 
 /* --- events --- */

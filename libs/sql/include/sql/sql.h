@@ -137,12 +137,13 @@ struct err *sql_open(const struct sql_options *options, struct sql_db **out_db) 
 void sql_close(struct sql_db *db);
 DEFINE_CLEANUP(struct sql_db *, sql_close);
 enum sql_dialect sql_dialect(const struct sql_db *db);
-/* NULL when a statement can be executed now (readiness). */
+/* NULL when a statement can be executed now (readiness). ERR_OVERLOADED when no connection came
+ * free within half of the time that ctx has: busy, and not away. */
 struct err *sql_ping(struct sql_db *db, struct ctx *ctx) MUST_CHECK;
 
-/* Blocks until the server is known to be away (is_away), or not to be; one that is only full is not.
- * Nothing is asked: requests find out, and one thread of this library that it is back. A database
- * that is a file is never away. Only an error of ctx. */
+/* Blocks until a request has found that no connection can be made (is_away), or none has lately.
+ * Connections that there are may still work meanwhile: sql_ping() tells. Nothing is asked here; a
+ * thread of this library finds out that it is over. Never for a file. Only an error of ctx. */
 struct err *sql_wait_away(struct sql_db *db, struct ctx *ctx, bool is_away) MUST_CHECK;
 
 struct sql_stats {
@@ -153,8 +154,9 @@ struct sql_stats {
 void sql_get_stats(struct sql_db *db, struct sql_stats *out_stats);
 
 /* A connection: an idle one (checked, and silently replaced when it broke or is too old), a new
- * one, or, in the order of asking, the next that is released; also where a PostgreSQL server has no
- * place for a new one. ERR_OVERLOADED after wait_ms. Who holds one connection and asks for a second
+ * one, or, in the order of asking, the next that is released. ERR_OVERLOADED after wait_ms. A
+ * PostgreSQL server that has no place for a new one makes the pool that much smaller, and who has
+ * asked it in vain stands at the end of the queue. Who holds one connection and asks for a second
  * can starve with others that do the same. */
 struct err *sql_acquire(struct sql_db *db, struct ctx *ctx, struct sql_conn **out_conn) MUST_CHECK;
 /* Open rows are ended, an open transaction is rolled back. A connection that broke is dropped. NULL
