@@ -117,8 +117,15 @@ def test_with_auth_stopped(own_mesh, tmp_path):
     assert known(mesh, ann)[2:] == ("active", 2)
 
 
+def has_snapshot(mesh):
+    with sqlite3.connect(f"file:{mesh.directory}/auth.db?mode=ro", uri=True) as database:
+        return database.execute("SELECT count(*) FROM inbox_places").fetchone()[0] == 1
+
+
 def test_users_is_away_and_the_progress(own_mesh):
     mesh = own_mesh
+    # Without one, it waits for users before it begins.
+    harness.wait_until("auth has its snapshot", lambda: has_snapshot(mesh))
     mesh.users.process.stop()
     status, output = mesh.auth.run("resync")
     assert status == 1 and "users.v1.list" in output, output

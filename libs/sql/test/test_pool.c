@@ -251,6 +251,19 @@ static void ping(void **state)
     assert_int_equal(sql_conn_dialect(conn), backend->dialect);
 }
 
+/* It says so before its own time is over, which would look like silence. */
+static void ping_tells_busy_from_away(void **state)
+{
+    (void)state;
+    _cleanup_(sql_close) struct sql_db *db = OPEN(.max_open = 1);
+    _cleanup_(sql_release) struct sql_conn *conn = acquire(db);
+    struct ctx ctx;
+    ctx_init(&ctx, NULL, 2 * SOON_MS);
+    FAILS(sql_ping(db, &ctx), ERR_OVERLOADED);
+    assert_false(ctx_is_done(&ctx));
+    ctx_deinit(&ctx);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -263,6 +276,7 @@ int main(void)
         cmocka_unit_test(a_broken_connection_is_replaced),
         cmocka_unit_test(metrics_tell_the_same),
         cmocka_unit_test(ping),
+        cmocka_unit_test(ping_tells_busy_from_away),
     };
     return RUN_IN_SESSIONS("pool", tests);
 }
