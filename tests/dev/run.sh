@@ -59,9 +59,11 @@ tour() {
     body="{\"email\":\"$email\",\"password\":\"correct horse battery\"}"
     post auth/register "${body%\}},\"name\":\"Ann\"}" || return 1
     token=$(post auth/login "$body" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
-    curl -sf "$API/users/me" -H "Authorization: Bearer $token" | grep -q "$email" || return 1
-    curl -sf -X PATCH "$API/users/me" -H "Authorization: Bearer $token" \
-        -H 'Content-Type: application/json' -d '{"name":"Ann B."}' | grep -q 'Ann B.' || return 1
+    body=$(curl -sf "$API/users/me" -H "Authorization: Bearer $token")
+    [[ $body == *"$email"* ]] || return 1
+    body=$(curl -sf -X PATCH "$API/users/me" -H "Authorization: Bearer $token" \
+        -H 'Content-Type: application/json' -d '{"name":"Ann B."}')
+    [[ $body == *'Ann B.'* ]] || return 1
     curl -sf -X POST "$API/auth/logout" -H "Authorization: Bearer $token"
 }
 
@@ -84,7 +86,7 @@ data_stays() {
 }
 
 postgres() {
-    ./dev up --detach --postgres && ./dev status | grep -q '^postgres running' && tour &&
+    ./dev up --detach --postgres && grep -q '^postgres running' <<<"$(./dev status)" && tour &&
         refuses 'the other database' ./dev up --detach && ./dev logs postgres && ./dev down
 }
 

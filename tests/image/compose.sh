@@ -60,9 +60,10 @@ publishes_one() {
 }
 
 takes_published_images() {
-    local compose_env=(PLANKTON_REGISTRY=registry.example.com/ PLANKTON_TAG=9.9.9) service
+    local compose_env=(PLANKTON_REGISTRY=registry.example.com/ PLANKTON_TAG=9.9.9) service shown
+    shown=$(compose config)
     for service in users auth gateway; do
-        compose config | grep -q "image: registry.example.com/plankton/$service:9.9.9" || return 1
+        grep -q "image: registry.example.com/plankton/$service:9.9.9" <<<"$shown" || return 1
     done
 }
 

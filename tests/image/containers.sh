@@ -41,7 +41,7 @@ await() {
 }
 
 logs() { docker logs "$NET-$1" 2>&1; }
-logs_say() { logs "$1" | grep -q -- "$2" || { logs "$1" && return 1; }; }
+logs_say() { grep -q -- "$2" <<<"$(logs "$1")" || { logs "$1" && return 1; }; }
 healthcheck() { docker exec "$NET-$1" "/$2" healthcheck; }
 is_ready() { await healthcheck "$1" "$2" || { logs "$1" && return 1; }; }
 pid() { docker inspect -f '{{.State.Pid}}' "$NET-$1"; }
@@ -127,9 +127,10 @@ users_with() {
 }
 
 talks_tls() {
-    docker exec "$NET-db" psql -h 127.0.0.1 -U postgres -Atc \
+    local count
+    count=$(docker exec "$NET-db" psql -h 127.0.0.1 -U postgres -Atc \
         "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
-         WHERE usename = 'users' AND ssl" | grep -qvx 0
+         WHERE usename = 'users' AND ssl") && [ "$count" -gt 0 ]
 }
 
 keeps_sqlite() {

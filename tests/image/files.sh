@@ -28,15 +28,16 @@ is_static() {
     readelf -lW "$scratch/$1/$1" >"$scratch/segments" || return 1
     cat "$scratch/segments"
     ! grep -qE '^ *(INTERP|DYNAMIC) ' "$scratch/segments" &&
-        readelf -dW "$scratch/$1/$1" | grep -q 'no dynamic section'
+        grep -q 'no dynamic section' <<<"$(readelf -dW "$scratch/$1/$1")"
 }
 
 # Full RELRO needs a dynamic section; what there is to protect without one is protected.
 is_hardened() {
-    readelf -lW "$scratch/$1/$1"
-    readelf -lW "$scratch/$1/$1" | grep -qE '^ *GNU_RELRO ' &&
-        readelf -lW "$scratch/$1/$1" | grep -qE '^ *GNU_STACK .* RW ' &&
-        ! readelf -lW "$scratch/$1/$1" | grep -qE '^ *LOAD .* RWE '
+    readelf -lW "$scratch/$1/$1" >"$scratch/segments" || return 1
+    cat "$scratch/segments"
+    grep -qE '^ *GNU_RELRO ' "$scratch/segments" &&
+        grep -qE '^ *GNU_STACK .* RW ' "$scratch/segments" &&
+        ! grep -qE '^ *LOAD .* RWE ' "$scratch/segments"
 }
 
 # is_small SERVICE UNCOMPRESSED_MB COMPRESSED_MB

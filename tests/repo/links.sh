@@ -19,7 +19,7 @@ while read -r page; do
         [ -z "$file" ] || target=$(dirname "$page")/$file
         if [ ! -e "$target" ]; then
             fail "$page" "$link: there is no such file"
-        elif [[ $link == *'#'* ]] && ! anchors "$target" | grep -qx -- "${link#*#}"; then
+        elif [[ $link == *'#'* ]] && ! grep -qx -- "${link#*#}" <<<"$(anchors "$target")"; then
             fail "$page" "$link: there is no such heading"
         else
             pass

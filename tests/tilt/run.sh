@@ -160,7 +160,7 @@ answer() {
     curl -sS --max-time 5 $GATEWAY/users -H "Authorization: Bearer $token" \
         -H 'Content-Type: application/json' -d "{$ADMIN,\"name\":\"Another\"}"
 }
-answers() { answer | grep -qF "$1"; }
+answers() { grep -qF "$1" <<<"$(answer)"; }
 
 readonly BEFORE='another user has this email address' AFTER='somebody else has this email address'
 
