@@ -365,16 +365,21 @@ static struct err *count(struct bus_call *call)
 
 static const struct bus_method counted = {"test.counted", count, NULL, NULL, NULL};
 
+static void open_replicas(struct bus *replicas[static 2], struct gate gates[static 2])
+{
+    for (size_t i = 0; i < 2; i++) {
+        replicas[i] = open_bus("replicated");
+        expect_ok(bus_serve(replicas[i], &counted, 1, &gates[i]));
+        expect_ok(bus_flush(replicas[i], 5000));
+    }
+}
+
 static void test_replicas_share_the_work(void **state)
 {
     (void)state;
     struct gate gates[2] = {GATE_INIT, GATE_INIT};
     struct bus *replicas[2];
-    for (size_t i = 0; i < ARRAY_LEN(replicas); i++) {
-        replicas[i] = open_bus("replicated");
-        expect_ok(bus_serve(replicas[i], &counted, 1, &gates[i]));
-        expect_ok(bus_flush(replicas[i], 5000));
-    }
+    open_replicas(replicas, gates);
     enum { CALLS = 100 };
     for (int i = 0; i < CALLS; i++)
         expect_ok(ask("test.counted", 5000));
@@ -394,11 +399,7 @@ static void test_a_paused_replica_leaves_the_work(void **state)
     (void)state;
     struct gate gates[2] = {GATE_INIT, GATE_INIT};
     struct bus *replicas[2];
-    for (size_t i = 0; i < ARRAY_LEN(replicas); i++) {
-        replicas[i] = open_bus("replicated");
-        expect_ok(bus_serve(replicas[i], &counted, 1, &gates[i]));
-        expect_ok(bus_flush(replicas[i], 5000));
-    }
+    open_replicas(replicas, gates);
     enum { CALLS = 100 };
     bus_serve_pause(replicas[0]);
     for (int i = 0; i < CALLS; i++)
