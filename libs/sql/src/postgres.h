@@ -18,7 +18,8 @@
  * cancellation. What takes longer loses its connection. */
 #define COMPLETION_MS 5000
 
-/* How long the server may take to hear a cancellation, and then to follow it. */
+/* How long the server may take to hear a cancellation and to follow it; and when it is asked for the
+ * second time, each later time after twice as long. */
 #define CANCEL_MS       2000
 #define CANCEL_AGAIN_MS 100
 
@@ -110,8 +111,8 @@ void sql_postgres_drain(struct postgres_link *link, bool in_full);
 /* See struct driver. */
 struct err *sql_postgres_check(struct link *link, struct ctx *ctx) MUST_CHECK;
 
-/* postgres_cancel.c: asks the server to leave what it is at; false: it did not hear that in time. */
-bool sql_postgres_cancel(struct postgres_link *link);
+/* postgres_cancel.c: asks the server to leave what it is at; false: it did not hear that within ctx. */
+bool sql_postgres_cancel(struct postgres_link *link, struct ctx *ctx);
 
 /* postgres_script.c: takes the results of what was sent, to the last. The first error counts. */
 struct err *sql_postgres_finish(struct postgres_link *link, struct ctx *ctx) MUST_CHECK;

@@ -66,12 +66,10 @@ static struct request *request_new(struct postgres_link *link)
 }
 
 /* Whoever of the two is last frees it: the thread, when it was not waited for to the end. */
-static bool await_answer(struct request *request)
+static bool await_answer(struct request *request, struct ctx *ctx)
 {
-    struct ctx limited;
-    ctx_init(&limited, NULL, CANCEL_MS);
     struct ctx_wait wait;
-    ctx_wait_begin(&wait, &limited, &request->lock, &request->done);
+    ctx_wait_begin(&wait, ctx, &request->lock, &request->done);
     pthread_mutex_lock(&request->lock);
     while (!request->is_done && ctx_wait(&wait))
         ;
@@ -79,13 +77,12 @@ static bool await_answer(struct request *request)
     request->is_abandoned = !is_done;
     pthread_mutex_unlock(&request->lock);
     ctx_wait_end(&wait);
-    ctx_deinit(&limited);
     if (is_done)
         request_free(request);
     return is_done && is_heard;
 }
 
-bool sql_postgres_cancel(struct postgres_link *link)
+bool sql_postgres_cancel(struct postgres_link *link, struct ctx *ctx)
 {
     struct request *request = request_new(link);
     if (!request)
@@ -98,5 +95,5 @@ bool sql_postgres_cancel(struct postgres_link *link)
         return false;
     }
     pthread_detach(thread);
-    return await_answer(request);
+    return await_answer(request, ctx);
 }

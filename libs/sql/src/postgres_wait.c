@@ -89,19 +89,24 @@ static struct err *take_all_within(struct postgres_link *link, struct ctx *paren
 }
 
 /* A server that has not begun with what it is to leave yet does not leave it: it is asked again. */
+static struct err *cancel_all_within(struct postgres_link *link, struct ctx *ctx)
+{
+    for (int64_t pause_ms = CANCEL_AGAIN_MS;; pause_ms *= 2) {
+        if (!sql_postgres_cancel(link, ctx))
+            return err_new(&ERR_UPSTREAM_TIMEOUT, "the server did not hear the cancellation");
+        struct err *e = take_all_within(link, ctx, pause_ms);
+        if (!err_is(e, &ERR_UPSTREAM_TIMEOUT) || ctx_is_done(ctx))
+            return e;
+        err_free(e);
+    }
+}
+
 static struct err *cancel_all(struct postgres_link *link)
 {
-    if (!sql_postgres_cancel(link))
-        return err_new(&ERR_UPSTREAM_TIMEOUT, "the server did not hear the cancellation");
-    struct ctx limited;
-    ctx_init(&limited, NULL, CANCEL_MS);
-    struct err *e = take_all_within(link, &limited, CANCEL_AGAIN_MS);
-    while (err_is(e, &ERR_UPSTREAM_TIMEOUT) && !ctx_is_done(&limited) &&
-           sql_postgres_cancel(link)) {
-        err_free(e);
-        e = take_all_within(link, &limited, CANCEL_AGAIN_MS);
-    }
-    ctx_deinit(&limited);
+    struct ctx ctx;
+    ctx_init(&ctx, NULL, CANCEL_MS);
+    struct err *e = cancel_all_within(link, &ctx);
+    ctx_deinit(&ctx);
     return e;
 }
 
