@@ -248,9 +248,15 @@ class Postgres:
                        check=True)
         return f"postgres://plankton@/{database}?host={self.directory}"
 
-    def execute(self, statement):
-        subprocess.run([self.bin / "psql", "-q", "-h", self.directory, "-U", "plankton", "-d",
-                        "postgres", "-c", statement], check=True, stdout=subprocess.DEVNULL)
+    def psql(self, database):
+        """The command line of a session of the administrator's."""
+        return [self.bin / "psql", "-qAt", "-v", "ON_ERROR_STOP=1", "-h", self.directory, "-U",
+                "plankton", "-d", database]
+
+    def execute(self, statement, database="postgres"):
+        """The lines that it answers."""
+        return subprocess.run([*self.psql(database), "-c", statement], check=True, text=True,
+                              stdout=subprocess.PIPE).stdout.splitlines()
 
     def close(self):
         self.process.stop(signal.SIGINT)

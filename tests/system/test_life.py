@@ -137,36 +137,3 @@ def test_no_request_is_lost_in_a_drain(own_mesh):
     mesh.services.remove(mesh.gateway)
     # A new connection that the kernel had accepted in the very moment of closing may be reset.
     assert len([error for error in lost if "Reset" not in str(error)]) == 0, lost[:5]
-
-
-def test_a_replica_without_its_database_is_not_asked(tmp_path):
-    """Two users on one PostgreSQL; one loses its way there."""
-    postgres = harness.Postgres()
-    mesh = None
-    try:
-        url = postgres.create("users")
-        mesh = harness.Mesh(users_env={"DATABASE_URL": url})
-        way = tmp_path / ".s.PGSQL.5432"
-        way.symlink_to(postgres.directory / way.name)
-        env = {key: value for key, value in mesh.users.env.items() if not key.endswith("_ADDR")}
-        cut_off = mesh._add(harness.Service("users", {
-            **env, "DATABASE_URL": url.replace(str(postgres.directory), str(tmp_path))
-            + "&application_name=cut_off"})).wait_ready()
-        cut_off.process.wait_line("readiness", lambda line: '"ready"' in line)
-        way.unlink()
-        postgres.execute("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
-                         " WHERE application_name = 'cut_off'")
-        harness.wait_until("the loss is told", lambda: harness.call(
-            cut_off.admin, "GET", "/readyz").status == 503)
-        cut_off.process.wait_line("word of leaving", lambda line: "database is away" in line)
-        for i in range(8):  # otherwise half of them would be its own
-            mesh.register(email=f"alone-{i}@example.com")
-        way.symlink_to(postgres.directory / way.name)
-        cut_off.process.wait_line("word of its return", lambda line: "database is back" in line)
-        mesh.services.remove(mesh.users)
-        assert mesh.users.process.stop() == 0
-        mesh.register(email="other@example.com")
-    finally:
-        if mesh:
-            mesh.close()
-        postgres.close()

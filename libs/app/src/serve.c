@@ -11,6 +11,7 @@
 #define SETTLED_MS       300 /* after it is ready, before the memory of the start is given back */
 #define READINESS_MAX    ((size_t)16 * 1024)
 #define LOOK_MAX_MS      1000 /* between two looks whether it is ready */
+#define ASK_AGAIN_MS     250  /* between two questions to a database that is away */
 #define HOUR_MS          3600000
 
 /* --- starting --- */
@@ -128,74 +129,78 @@ static bool is_ready(struct process *process)
     return is_ready;
 }
 
-/* What it waits for says in many ways that it is there: a look now and then, so often that what is
- * told is right to a tenth. */
-static void tell_when_ready(struct process *process)
+/* False: not yet. */
+static bool tell_if_ready(struct process *process)
 {
-    while (!is_ready(process)) {
-        int64_t passed_ms = clock_mono_ms() - process->began_ms;
-        struct err *e = ctx_sleep(&process->ctx, MAX(1, MIN(passed_ms / 10, LOOK_MAX_MS)));
-        err_free(e);
-        if (e)
-            return;
-    }
+    if (!is_ready(process))
+        return false;
     slog_info("ready", SLOG_I64("start_ms", clock_mono_ms() - process->began_ms));
-}
-
-static void leave_requests(struct process *process)
-{
-    if (process->app->method_count > 0)
-        bus_serve_pause(process->runtime.bus);
-}
-
-static struct err *take_requests(struct process *process)
-{
-    return process->app->method_count > 0 ? bus_serve_resume(process->runtime.bus) : NULL;
-}
-
-/* Until requests can be answered again. */
-static struct err *await_return(struct process *process)
-{
-    for (;;) {
-        TRY(sql_wait_away(process->runtime.db, &process->ctx, false));
-        struct err *e = app_ask_database(process, &process->ctx);
-        if (!e)
-            e = take_requests(process);
-        if (!e)
-            return NULL;
-        err_free(e);
-        TRY(ctx_sleep(&process->ctx, LOOK_MAX_MS));
-    }
-}
-
-/* Tells when the database goes and comes. Other replicas may have it still: what is asked over NATS
- * is left to them. Ends with the process. */
-static struct err *watch_database(struct process *process)
-{
-    for (;;) {
-        TRY(sql_wait_away(process->runtime.db, &process->ctx, true));
-        struct err *e = app_ask_database(process, &process->ctx);
-        if (!e) { /* no new connections, and those that there are do */
-            TRY(ctx_sleep(&process->ctx, LOOK_MAX_MS));
-            continue;
-        }
-        leave_requests(process);
-        slog_warn("database is away", SLOG_ERR(e));
-        err_free(e);
-        TRY(await_return(process));
-        slog_info("database is back");
-    }
-}
-
-static void wait_for_signal(struct process *process)
-{
-    tell_when_ready(process);
     err_free(ctx_sleep(&process->ctx, SETTLED_MS));
     app_trim_memory();
-    if (process->runtime.db)
-        err_free(watch_database(process));
-    while (!ctx_is_done(&process->ctx))
-        err_free(ctx_sleep(&process->ctx, HOUR_MS));
+    return true;
+}
+
+/* What it waits for says in many ways that it is there: a look now and then, so often that what is
+ * told is right to a tenth. */
+static int64_t until_next_look_ms(const struct process *process)
+{
+    int64_t passed_ms = clock_mono_ms() - process->began_ms;
+    return MAX(1, MIN(passed_ms / 10, LOOK_MAX_MS));
+}
+
+/* Other replicas may have the database still: what is asked over NATS is left to them. False: the
+ * connections that there are do. */
+static bool leave_if_away(struct process *process)
+{
+    struct err *e = app_ask_database(process, &process->ctx);
+    bool is_away = e && !ctx_is_done(&process->ctx);
+    if (is_away && process->app->method_count > 0)
+        bus_serve_pause(process->runtime.bus);
+    if (is_away)
+        slog_warn("database is away", SLOG_ERR(e));
+    err_free(e);
+    return is_away;
+}
+
+/* False: not yet. */
+static bool return_if_back(struct process *process)
+{
+    struct err *e = app_ask_database(process, &process->ctx);
+    if (!e && process->app->method_count > 0)
+        e = bus_serve_resume(process->runtime.bus);
+    bool is_back = !e;
+    err_free(e);
+    if (is_back)
+        slog_info("database is back");
+    return is_back;
+}
+
+/* False: the time has passed. */
+static bool await_loss(struct process *process, int64_t timeout_ms)
+{
+    if (!process->runtime.db) {
+        err_free(ctx_sleep(&process->ctx, timeout_ms));
+        return false;
+    }
+    struct ctx ctx;
+    ctx_init(&ctx, &process->ctx, timeout_ms);
+    bool is_lost = sql_wait_away(process->runtime.db, &ctx);
+    ctx_deinit(&ctx);
+    return is_lost;
+}
+
+/* Tells meanwhile when it is ready, once, and when the database goes and comes. */
+static void wait_for_signal(struct process *process)
+{
+    bool was_ready = false, has_left = false;
+    while (!ctx_is_done(&process->ctx)) {
+        was_ready = was_ready || tell_if_ready(process);
+        int64_t look_ms = was_ready ? HOUR_MS : until_next_look_ms(process);
+        if (!has_left && !await_loss(process, look_ms))
+            continue;
+        has_left = has_left ? !return_if_back(process) : leave_if_away(process);
+        err_free(ctx_sleep(&process->ctx, MIN(look_ms, ASK_AGAIN_MS)));
+    }
 }
 
 int app_serve(struct process *process)

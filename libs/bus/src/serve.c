@@ -258,7 +258,7 @@ struct err *bus_serve_resume(struct bus *bus)
         if (!is_in(bus, subscription))
             TRY(bus_subscription_add(bus, subscription));
     }
-    err_free(bus_flush(bus, FLUSH_MS)); /* without a connection, the next one brings them */
+    err_free(bus_flush(bus, FLUSH_MS)); /* who is silent, or away, hears of them later */
     return NULL;
 }
 

@@ -31,7 +31,7 @@ void sql_away_init(struct sql_db *db)
 {
     ctx_init(&db->away.ctx, NULL, CTX_NO_TIMEOUT);
     list_node_init(&db->away.attempts);
-    ctx_cond_init(&db->away.changed);
+    ctx_cond_init(&db->away.declared);
 }
 
 void sql_away_deinit(struct sql_db *db)
@@ -40,7 +40,7 @@ void sql_away_deinit(struct sql_db *db)
     if (db->away.has_prober)
         pthread_join(db->away.prober, NULL);
     ctx_deinit(&db->away.ctx);
-    pthread_cond_destroy(&db->away.changed);
+    pthread_cond_destroy(&db->away.declared);
 }
 
 /* The lock is held. */
@@ -51,12 +51,12 @@ static struct err *away_error(const struct sql_db *db)
     return err_set_retry_after(e, RETRY_AFTER_MS);
 }
 
-/* The lock is held. What requests wait for may be another thing now. */
+/* The lock is held. */
 static void set_away(struct sql_db *db, bool is_away)
 {
     db->away.is_away = is_away;
-    pthread_cond_broadcast(&db->away.changed);
-    sql_turn_pass(&db->turn);
+    if (is_away)
+        pthread_cond_broadcast(&db->away.declared);
     if (db->metrics.away)
         metric_set(db->metrics.away, is_away);
 }
@@ -145,16 +145,22 @@ void sql_away_declare(struct sql_db *db, const struct err *e)
     pthread_mutex_unlock(&db->turn.lock);
 }
 
-struct err *sql_wait_away(struct sql_db *db, struct ctx *ctx, bool is_away)
+bool sql_wait_away(struct sql_db *db, struct ctx *ctx)
 {
     struct ctx_wait wait;
-    ctx_wait_begin(&wait, ctx, &db->turn.lock, &db->away.changed);
+    ctx_wait_begin(&wait, ctx, &db->turn.lock, &db->away.declared);
     pthread_mutex_lock(&db->turn.lock);
-    while (db->away.is_away != is_away && ctx_wait(&wait))
+    while (!db->away.is_away && ctx_wait(&wait))
         ;
+    bool is_away = db->away.is_away;
     pthread_mutex_unlock(&db->turn.lock);
     ctx_wait_end(&wait);
-    return ctx_check(ctx);
+    return is_away;
+}
+
+bool sql_is_full(const struct sql_db *db)
+{
+    return db->away.is_away && db->away.is_full;
 }
 
 /* --- requests --- */

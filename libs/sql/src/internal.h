@@ -54,7 +54,7 @@ struct away {
     pthread_t prober;
     struct ctx ctx;            /* of the prober: ends with the database */
     struct list_node attempts; /* of requests to connect */
-    pthread_cond_t changed;    /* is_away */
+    pthread_cond_t declared;   /* is_away has become true */
     char reason[256];
 };
 
@@ -83,6 +83,8 @@ void sql_away_init(struct sql_db *db);
 void sql_away_deinit(struct sql_db *db);
 /* e tells why. */
 void sql_away_declare(struct sql_db *db, const struct err *e);
+/* The lock is held. No place for a further connection is known to be left. */
+bool sql_is_full(const struct sql_db *db);
 /* A new link, or an error at once while the server is away. */
 struct err *sql_connect(struct sql_db *db, struct ctx *ctx, struct link **out_link) MUST_CHECK;
 

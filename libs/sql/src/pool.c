@@ -37,7 +37,7 @@ static void make_metrics(struct metrics *registry, struct pool_metrics *metrics)
         .connects = COUNTER("db_pool_connects_total", "Database connections that were made"),
         .connect_failures = COUNTER("db_pool_connect_failures_total",
                                     "Database connections that could not be made"),
-        .away = GAUGE("db_pool_away", "1 while the database is known to be away"),
+        .away = GAUGE("db_pool_away", "1 while no further database connection can be made"),
     };
 #undef GAUGE
 #undef COUNTER
@@ -143,8 +143,7 @@ struct claim {
 /* The lock is held. */
 static bool may_grow(const struct sql_db *db)
 {
-    bool is_full = db->away.is_away && db->away.is_full;
-    return db->open < db->max_open && !(is_full && db->open > 0);
+    return db->open < db->max_open && !(sql_is_full(db) && db->open > 0);
 }
 
 static bool take_claim(void *data)
@@ -179,7 +178,7 @@ static struct err *overloaded(const struct claim *claim)
 {
     struct sql_db *db = claim->db;
     pthread_mutex_lock(&db->turn.lock);
-    bool is_full = db->away.is_away && db->away.is_full;
+    bool is_full = sql_is_full(db);
     struct err *e =
         err_new(&ERR_OVERLOADED, "none of %zu database connections came free within %lld ms%s%s",
                 db->open, (long long)claim->wait_ms, is_full ? ", and there are no more: " : "",
@@ -251,6 +250,17 @@ static struct err *make_conn(struct sql_db *db, struct ctx *ctx, struct sql_conn
     return conn_new(db, link, out_conn);
 }
 
+/* Too old, and there is another one to be had. */
+static bool is_outlived(struct sql_conn *conn)
+{
+    if (clock_mono_ms() < conn->expires_ms)
+        return false;
+    pthread_mutex_lock(&conn->db->turn.lock);
+    bool is_full = sql_is_full(conn->db);
+    pthread_mutex_unlock(&conn->db->turn.lock);
+    return !is_full;
+}
+
 /* Its idle connections lead to a server that says nothing: each would cost somebody that wait. */
 static void drop_idle(struct sql_db *db)
 {
@@ -290,8 +300,7 @@ static bool is_alive(struct sql_conn *conn, struct ctx *ctx)
 
 static bool is_reusable(struct sql_conn *conn, struct ctx *ctx)
 {
-    return clock_mono_ms() < conn->expires_ms && conn->db->driver->is_usable(conn->link) &&
-           is_alive(conn, ctx);
+    return !is_outlived(conn) && conn->db->driver->is_usable(conn->link) && is_alive(conn, ctx);
 }
 
 /* *out_may_wait: it failed because the server is full, and one of our connections may come free. */
@@ -355,7 +364,7 @@ static bool make_idle(struct sql_conn *conn)
 {
     sql_rows_detach(conn);
     sql_rollback(conn);
-    return !conn->link->is_broken && clock_mono_ms() < conn->expires_ms;
+    return !conn->link->is_broken && !is_outlived(conn);
 }
 
 /* Gives it to whoever waits, or keeps it idle. Returns the connection that is then too much: of the

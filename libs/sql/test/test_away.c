@@ -6,9 +6,8 @@
 
 #include <base/clock.h>
 
+#include "ping.h"
 #include "relay.h"
-
-#define BACK_MS 2000 /* by then everything works again */
 
 /* A database by way of a relay, and one round trip behind it. */
 struct scene {
@@ -42,65 +41,19 @@ static int64_t metric_of(struct scene *scene, const char *name, bool is_gauge)
                                  : metric_counter(scene->metrics, name, "", NULL));
 }
 
-struct client {
-    struct sql_db *db;
-    pthread_t thread;
-    struct err *e;
-    int64_t took_ms;
-};
-
-static void *ping_once(void *data)
-{
-    struct client *client = data;
-    struct ctx ctx;
-    ctx_init(&ctx, NULL, 30000);
-    int64_t begin_ms = clock_mono_ms();
-    client->e = sql_ping(client->db, &ctx);
-    client->took_ms = clock_mono_ms() - begin_ms;
-    ctx_deinit(&ctx);
-    return NULL;
-}
-
 /* Many at once: whoever comes first finds out within limit_ms, and nobody waits longer. */
 static void expect_all_fail(struct sql_db *db, int64_t limit_ms)
 {
-    struct client clients[12];
-    for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
-        clients[i] = (struct client){.db = db};
-        assert_int_equal(pthread_create(&clients[i].thread, NULL, ping_once, &clients[i]), 0);
+    struct ping pings[12];
+    for (size_t i = 0; i < ARRAY_LEN(pings); i++) {
+        pings[i] = (struct ping){.db = db};
+        assert_int_equal(pthread_create(&pings[i].thread, NULL, ping_run, &pings[i]), 0);
     }
-    for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
-        pthread_join(clients[i].thread, NULL);
-        FAILS(clients[i].e, ERR_UPSTREAM_UNAVAILABLE);
-        assert_in_range(clients[i].took_ms, 0, limit_ms + SOON_MS);
+    for (size_t i = 0; i < ARRAY_LEN(pings); i++) {
+        pthread_join(pings[i].thread, NULL);
+        FAILS(pings[i].e, ERR_UPSTREAM_UNAVAILABLE);
+        assert_in_range(pings[i].took_ms, 0, limit_ms + SOON_MS);
     }
-}
-
-/* From now on it is known: a hundred take no longer than one did. */
-static void expect_fast_failures(struct sql_db *db)
-{
-    int64_t begin_ms = clock_mono_ms();
-    for (int i = 0; i < 100; i++) {
-        char line[ERR_LINE];
-        struct err *e = sql_ping(db, NULL);
-        err_format(e, line, sizeof(line));
-        CHECK(line, strstr(line, "the database is away: "));
-        CHECK(line, err_retry_after_ms(e) > 0);
-        expect(e, &ERR_UPSTREAM_UNAVAILABLE, line);
-    }
-    assert_in_range(clock_mono_ms() - begin_ms, 0, SOON_MS);
-}
-
-static void expect_back(struct sql_db *db)
-{
-    int64_t begin_ms = clock_mono_ms();
-    struct err *e = sql_ping(db, NULL);
-    while (err_is(e, &ERR_UPSTREAM_UNAVAILABLE) && clock_mono_ms() - begin_ms < BACK_MS) {
-        err_free(e);
-        OK(ctx_sleep(NULL, 10));
-        e = sql_ping(db, NULL);
-    }
-    OK(e);
 }
 
 static void a_server_that_refuses_or_is_silent(void **state)
@@ -133,33 +86,39 @@ static void a_server_that_refuses_or_is_silent(void **state)
 
 static void *await_away(void *data)
 {
-    struct client *client = data;
+    struct ping *ping = data;
     struct ctx ctx;
     ctx_init(&ctx, NULL, 30000);
-    client->e = sql_wait_away(client->db, &ctx, true);
+    ping->e = sql_wait_away(ping->db, &ctx) ? NULL : ctx_check(&ctx);
     ctx_deinit(&ctx);
     return NULL;
 }
 
-static void it_is_told_when_it_goes_and_comes(void **state)
+static bool is_told(struct sql_db *db)
+{
+    struct ctx ctx;
+    ctx_init(&ctx, NULL, 20);
+    bool is_told = sql_wait_away(db, &ctx);
+    ctx_deinit(&ctx);
+    return is_told;
+}
+
+static void it_is_told_when_it_goes(void **state)
 {
     (void)state;
     _cleanup_(end_scene) struct scene scene = make_scene("");
     OK(sql_ping(scene.db, NULL));
-    OK(sql_wait_away(scene.db, NULL, false));
-    struct ctx ctx;
-    ctx_init(&ctx, NULL, 20);
-    FAILS(sql_wait_away(scene.db, &ctx, true), ERR_UPSTREAM_TIMEOUT);
-    ctx_deinit(&ctx);
-    struct client client = {.db = scene.db};
-    assert_int_equal(pthread_create(&client.thread, NULL, await_away, &client), 0);
+    assert_false(is_told(scene.db));
+    struct ping ping = {.db = scene.db};
+    assert_int_equal(pthread_create(&ping.thread, NULL, await_away, &ping), 0);
     relay_set(scene.relay, RELAY_REFUSE);
     FAILS(sql_ping(scene.db, NULL), ERR_UPSTREAM_UNAVAILABLE);
-    pthread_join(client.thread, NULL);
-    OK(client.e);
+    pthread_join(ping.thread, NULL);
+    OK(ping.e);
+    assert_true(is_told(scene.db));
     relay_set(scene.relay, RELAY_PASS);
-    OK(sql_wait_away(scene.db, NULL, false));
-    OK(sql_ping(scene.db, NULL));
+    expect_back(scene.db);
+    assert_false(is_told(scene.db));
 }
 
 /* Deadlines are mostly shorter than the time that is given to a server. */
@@ -234,6 +193,44 @@ static void a_statement_to_nowhere(void **state)
     relay_set(scene.relay, RELAY_PASS); /* or the thread that cancels waits for ever */
 }
 
+struct cutter {
+    struct scene *scene;
+    struct sql_db *admin;
+    struct ctx ctx;
+    pthread_t thread;
+};
+
+/* Once the statement runs, it is given up; the cancellation is the next that the relay hears. */
+static void *cut_cancellation(void *data)
+{
+    struct cutter *cutter = data;
+    while (number_in(cutter->admin, "SELECT count(*) FROM pg_stat_activity"
+                                    " WHERE query LIKE 'SELECT pg_sleep%'") == 0)
+        sched_yield();
+    relay_set(cutter->scene->relay, RELAY_CUT);
+    ctx_cancel(&cutter->ctx);
+    return NULL;
+}
+
+static void a_cancellation_that_is_lost_is_sent_again(void **state)
+{
+    (void)state;
+    _cleanup_(end_scene) struct scene scene = make_scene("");
+    _cleanup_(sql_close) struct sql_db *admin = OPEN();
+    struct sql_conn *conn = acquire(scene.db);
+    int64_t process = number(conn, "SELECT pg_backend_pid()");
+    struct cutter cutter = {.scene = &scene, .admin = admin};
+    ctx_init(&cutter.ctx, NULL, CTX_NO_TIMEOUT);
+    assert_int_equal(pthread_create(&cutter.thread, NULL, cut_cancellation, &cutter), 0);
+    int64_t begin_ms = clock_mono_ms();
+    FAILS(sql_exec(conn, &cutter.ctx, "SELECT pg_sleep(30)", NULL), ERR_CANCELLED);
+    assert_in_range(clock_mono_ms() - begin_ms, 0, 2000 + SOON_MS);
+    pthread_join(cutter.thread, NULL);
+    ctx_deinit(&cutter.ctx);
+    assert_int_equal(number(conn, "SELECT pg_backend_pid()"), process);
+    sql_release(conn);
+}
+
 /* The kernel takes connections, the postmaster does not; what is connected goes on. */
 static void a_postmaster_that_is_stopped(void **state)
 {
@@ -274,150 +271,6 @@ static void a_server_that_starts_up(void **state)
     postgres_run();
     postgres_await();
     expect_back(db);
-}
-
-static void terminate(struct sql_conn *other, int64_t process)
-{
-    int64_t is_gone = 0;
-    OK(sql_fetch_i64(other, NULL, &is_gone,
-                     "SELECT pg_terminate_backend(CAST($1 AS INTEGER), 10000)", SQL_I64(process)));
-    assert_int_equal(is_gone, 1);
-}
-
-/* --- a server that has no connection left --- */
-
-static void limit_few(struct sql_db *admin, int connections)
-{
-    char statement[64];
-    snprintf(statement, sizeof(statement), "ALTER ROLE few CONNECTION LIMIT %d", connections);
-    run_in(admin, statement);
-}
-
-static struct sql_db *open_url_as_few(const char *url, int64_t wait_ms)
-{
-    struct sql_db *db = NULL;
-    OK(sql_open(&(struct sql_options){.url = url, .wait_ms = wait_ms}, &db));
-    return db;
-}
-
-static struct sql_db *open_few(int64_t wait_ms)
-{
-    char url[URL_MAX];
-    snprintf(url, sizeof(url), "%s&user=few", database_url());
-    return open_url_as_few(url, wait_ms);
-}
-
-/* The server notices a bit later that a client has gone. */
-static void await_none(struct sql_db *admin)
-{
-    while (number_in(admin, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'few'") > 0)
-        OK(ctx_sleep(NULL, 5));
-}
-
-enum { FEW = 8 };
-
-static void start_pings(struct client clients[static FEW], struct sql_db *db)
-{
-    for (size_t i = 0; i < FEW; i++) {
-        clients[i] = (struct client){.db = db};
-        assert_int_equal(pthread_create(&clients[i].thread, NULL, ping_once, &clients[i]), 0);
-    }
-    struct sql_stats stats;
-    do {
-        sched_yield();
-        sql_get_stats(db, &stats);
-    } while (stats.waiting < FEW);
-}
-
-static void end_pings(struct client clients[static FEW], const struct err_kind *kind)
-{
-    for (size_t i = 0; i < FEW; i++) {
-        pthread_join(clients[i].thread, NULL);
-        expect(clients[i].e, kind, "a ping that had to wait");
-        assert_in_range(clients[i].took_ms, 0, BACK_MS + SOON_MS);
-    }
-}
-
-static void a_full_server_has_us_share(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *what;
-        int limit; /* later */
-    } rows[] = {
-        {"one of ours comes free", 2},
-        {"there is room for one more", 3},
-        {"there is room for all", 50},
-    };
-    _cleanup_(sql_close) struct sql_db *admin = OPEN();
-    run_in(admin, "CREATE ROLE few LOGIN");
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        limit_few(admin, 2);
-        struct sql_db *db = open_few(60000);
-        struct sql_conn *first = acquire(db), *second = acquire(db);
-        struct client clients[FEW];
-        start_pings(clients, db);
-        assert_int_equal(number(second, "SELECT 1"), 1);
-        if (i == 0)
-            sql_release(TAKE(second));
-        else
-            limit_few(admin, rows[i].limit);
-        end_pings(clients, NULL);
-        sql_release(first);
-        sql_release(second);
-        sql_close(db);
-        await_none(admin);
-    }
-    run_in(admin, "DROP ROLE few");
-}
-
-static void a_full_server_that_goes_is_not_waited_for(void **state)
-{
-    (void)state;
-    _cleanup_(sql_close) struct sql_db *admin = OPEN();
-    _cleanup_(relay_free) struct relay *relay = relay_new();
-    char url[URL_MAX];
-    run_in(admin, "CREATE ROLE few LOGIN");
-    limit_few(admin, 1);
-    relay_url(relay, "&user=few", url);
-    struct sql_db *db = open_url_as_few(url, 60000);
-    struct sql_conn *conn = acquire(db);
-    struct client clients[FEW];
-    start_pings(clients, db);
-    relay_set(relay, RELAY_REFUSE);
-    end_pings(clients, &ERR_UPSTREAM_UNAVAILABLE);
-    sql_release(conn);
-    sql_close(db);
-    await_none(admin);
-    run_in(admin, "DROP ROLE few");
-}
-
-static void a_full_server_is_waited_for_until(void **state)
-{
-    (void)state;
-    _cleanup_(sql_close) struct sql_db *admin = OPEN();
-    run_in(admin, "CREATE ROLE few LOGIN");
-    limit_few(admin, 1);
-    _cleanup_(sql_close) struct sql_db *db = open_few(20);
-    struct sql_conn *conn = acquire(db), *none = NULL;
-    for (int i = 0; i < 2; i++) /* found out by this one; known by then */
-        FAILS(sql_acquire(db, NULL, &none), ERR_OVERLOADED);
-    /* Without any of ours it is as good as away. */
-    limit_few(admin, 0);
-    struct sql_conn *other = acquire(admin);
-    terminate(other, number(conn, "SELECT pg_backend_pid()"));
-    sql_release(other);
-    sql_release(conn);
-    char line[ERR_LINE];
-    struct err *e = sql_acquire(db, NULL, &none);
-    err_format(e, line, sizeof(line));
-    CHECK(line, strstr(line, "no connection is left [") && strstr(line, "too many connections"));
-    CHECK(line, !strstr(line, "LOCATION"));
-    expect(e, &ERR_UPSTREAM_UNAVAILABLE, line);
-    expect_fast_failures(db);
-    limit_few(admin, 1);
-    expect_back(db);
-    run_in(admin, "DROP ROLE few");
 }
 
 /* --- connections that break --- */
@@ -514,16 +367,14 @@ int main(void)
     static const struct backend *const backends[] = {&postgres_backend};
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_that_refuses_or_is_silent),
-        cmocka_unit_test(it_is_told_when_it_goes_and_comes),
+        cmocka_unit_test(it_is_told_when_it_goes),
         cmocka_unit_test(a_deadline_tells_of_silence_as_well),
         cmocka_unit_test(a_database_that_is_away_can_be_closed),
         cmocka_unit_test(idle_connections_to_nowhere),
         cmocka_unit_test(a_statement_to_nowhere),
+        cmocka_unit_test(a_cancellation_that_is_lost_is_sent_again),
         cmocka_unit_test(a_postmaster_that_is_stopped),
         cmocka_unit_test(a_server_that_starts_up),
-        cmocka_unit_test(a_full_server_has_us_share),
-        cmocka_unit_test(a_full_server_that_goes_is_not_waited_for),
-        cmocka_unit_test(a_full_server_is_waited_for_until),
         cmocka_unit_test(a_connection_that_broke_fails_nothing),
         cmocka_unit_test(a_restart_fails_nothing),
         cmocka_unit_test(what_is_done_again),

@@ -125,8 +125,9 @@ struct err *bus_serve(struct bus *bus, const struct bus_method *methods, size_t 
 /* Leaves the queue groups: a replica that cannot answer leaves the work to others. Waits for what the
  * server has sent already to be handed to handlers, a second at most. */
 void bus_serve_pause(struct bus *bus);
-/* Joins those that it has left; with the next connection, when there is none now. May be called
- * again after an error. Both from the thread of bus_serve(). */
+/* Joins those that it has left; with the next connection, when there is none now. Waits for the server
+ * to know, a second at most. Fails for want of memory or threads only, and may then be called
+ * again. Both from the thread of bus_serve(). */
 struct err *bus_serve_resume(struct bus *bus) MUST_CHECK;
 
 /* --- events --- */

@@ -76,13 +76,16 @@
  * where it is one (sums of BIGINT), else text, as are dates and all other types. LISTEN and COPY
  * are not supported.
  *
- * A PostgreSQL that is away (refuses, is silent, starts up, has no connection left) costs one
- * request the wait: from then on every request that would need a new connection is
- * ERR_UPSTREAM_UNAVAILABLE at once, while one thread tries about four times a second; so the first
- * request after its return, give or take that, succeeds. A connection that breaks while nobody uses
+ * A PostgreSQL that is away (refuses, is silent, starts up) costs one request the wait: from then on
+ * every request that would need a new connection is ERR_UPSTREAM_UNAVAILABLE at once, while one
+ * thread tries about four times a second; so the first request after its return, give or take that,
+ * succeeds. A connection that breaks while nobody uses
  * it fails no request: it is looked at before it is given out (asked, when it was idle for half a
  * second) and before its first statement, and the first statement of a transaction is run again on
  * another one. Any other statement under way is ERR_UPSTREAM_UNAVAILABLE: it may have had effects.
+ * A server that has no place for a further connection is away only for a pool that has none. Else
+ * requests wait for those that there are, which are then kept beyond their lifetime, and are
+ * ERR_OVERLOADED after wait_ms; one that breaks is not replaced before there is room.
  */
 #ifndef SQL_SQL_H
 #define SQL_SQL_H
@@ -138,13 +141,13 @@ void sql_close(struct sql_db *db);
 DEFINE_CLEANUP(struct sql_db *, sql_close);
 enum sql_dialect sql_dialect(const struct sql_db *db);
 /* NULL when a statement can be executed now (readiness). ERR_OVERLOADED when no connection came
- * free within half of the time that ctx has: busy, and not away. */
+ * free within half of the time that ctx has, or wait_ms: busy, and not away. */
 struct err *sql_ping(struct sql_db *db, struct ctx *ctx) MUST_CHECK;
 
-/* Blocks until a request has found that no connection can be made (is_away), or none has lately.
- * Connections that there are may still work meanwhile: sql_ping() tells. Nothing is asked here; a
- * thread of this library finds out that it is over. Never for a file. Only an error of ctx. */
-struct err *sql_wait_away(struct sql_db *db, struct ctx *ctx, bool is_away) MUST_CHECK;
+/* Blocks until a request has found that no further connection can be made, away or full, and as long
+ * as that is so returns at once; false: ctx has ended first. Connections that there are may still
+ * work: sql_ping() tells. Nothing is asked here. Never true for a file. */
+bool sql_wait_away(struct sql_db *db, struct ctx *ctx);
 
 struct sql_stats {
     size_t open; /* idle ones included */
