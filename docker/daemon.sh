@@ -31,7 +31,7 @@ start_daemon() {
     ! find_daemon || return 0
     docker=("${as_root[@]}" docker)
     command -v dockerd >/dev/null ||
-        die "no Docker daemon answers, and there is no dockerd to start"
+        die "no Docker daemon answers, and there is no dockerd to start: start the one of your Docker"
     say "Starting a Docker daemon for the time being (its log: var/log/dockerd.log)"
     mkdir -p var/log
     "${as_root[@]}" dockerd >var/log/dockerd.log 2>&1 &
