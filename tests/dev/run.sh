@@ -86,7 +86,9 @@ data_stays() {
 }
 
 postgres() {
-    ./dev up --detach --postgres && grep -q '^postgres running' <<<"$(./dev status)" && tour &&
+    local shown
+    ./dev up --detach --postgres && shown=$(./dev status) &&
+        grep -q '^postgres running' <<<"$shown" && tour &&
         refuses 'the other database' ./dev up --detach && ./dev logs postgres && ./dev down
 }
 

@@ -21,7 +21,7 @@ scripts() { git ls-files -co --exclude-standard -- dev .ci/run '*.sh'; }
 
 # One version decides, since the versions of clang-format differ among themselves.
 formatting() {
-    if ! clang-format --version | grep -q 'version 14\.'; then
+    if ! [[ $(clang-format --version) = *'version 14.'* ]]; then
         echo "      skipped: $(clang-format --version); Debian 12's version 14 is the one that decides"
         return 0
     fi

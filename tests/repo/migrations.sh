@@ -41,7 +41,7 @@ taken() { # name, first line, works_with
 refused() { # name, text, line, what it says
     if embed 0012_towns.sql "$2"; then
         fail "$1" "it was taken"
-    elif ! tr -s ' \n' ' ' <<<"$said" | grep -qF "0012_towns.sql:$3: $4"; then
+    elif ! [[ $(tr -s ' \n' ' ' <<<"$said") = *"0012_towns.sql:$3: $4"* ]]; then
         fail "$1" "$said"
     else
         pass
