@@ -2,9 +2,10 @@
  * tries to connect, and every request that would have to connect fails at once, until the thread
  * has a connection, which the pool gets. Connections that still work stay in use meanwhile.
  *
- * A server with no place for a further connection counts as away, too, with two differences: while
- * the pool has connections, requests wait for one of those; and the thread gets further ones as
- * long as requests wait, so that they do not all ask the server at once. */
+ * A server that is there and refuses us a further connection, since it is full or the password has
+ * changed, counts as away, too, with two differences: while the pool has connections, requests wait
+ * for one of those; and the thread gets further ones as long as requests wait, so that they do not
+ * all ask the server at once. */
 #include <base/clock.h>
 #include <base/secret.h>
 #include <base/str.h>
@@ -46,7 +47,7 @@ void sql_away_deinit(struct sql_db *db)
 /* The lock is held. */
 static struct err *away_error(const struct sql_db *db)
 {
-    struct err *e = sql_unavailable(db->away.is_full, "%s", db->away.reason);
+    struct err *e = sql_unavailable(db->away.is_refused, "%s", db->away.reason);
     e = err_wrap(e, "the database is away");
     return err_set_retry_after(e, RETRY_AFTER_MS);
 }
@@ -75,9 +76,9 @@ static struct err *connect_counted(struct sql_db *db, struct ctx *ctx, struct li
 /* The lock is held. */
 static void note_reason(struct sql_db *db, const struct err *e)
 {
-    db->away.is_full = sql_full(e);
+    db->away.is_refused = sql_refused(e);
     sql_reason(e, db->away.reason, sizeof(db->away.reason));
-    sql_turn_pass(&db->turn); /* no longer full: nothing is to be waited for */
+    sql_turn_pass(&db->turn); /* no longer refused: nothing is to be waited for */
 }
 
 /* False: the database is closed. */
@@ -108,7 +109,7 @@ static bool connect_for_pool(struct sql_db *db)
 static bool is_back(struct sql_db *db)
 {
     pthread_mutex_lock(&db->turn.lock);
-    bool has_more_to_do = db->away.is_full && db->turn.waiting > 0 && db->open < db->max_open;
+    bool has_more_to_do = db->away.is_refused && db->turn.waiting > 0 && db->open < db->max_open;
     if (!has_more_to_do)
         set_away(db, false);
     pthread_mutex_unlock(&db->turn.lock);
@@ -158,9 +159,9 @@ bool sql_wait_away(struct sql_db *db, struct ctx *ctx)
     return is_away;
 }
 
-bool sql_is_full(const struct sql_db *db)
+bool sql_is_refused(const struct sql_db *db)
 {
-    return db->away.is_away && db->away.is_full;
+    return db->away.is_away && db->away.is_refused;
 }
 
 /* --- requests --- */

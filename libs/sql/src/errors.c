@@ -15,11 +15,11 @@ static const struct err_kind CONSTRAINT_NAME = {
     .title = "Constraint",
 };
 
-/* The cause of ERR_UPSTREAM_UNAVAILABLE from a server that is there and has no connection left. */
-static const struct err_kind FULL = {
-    .slug = "full",
+/* The cause of ERR_UPSTREAM_UNAVAILABLE from a server that is there and takes us no further. */
+static const struct err_kind REFUSED = {
+    .slug = "refused",
     .status = 503,
-    .title = "No connection is left",
+    .title = "Refused",
 };
 
 #define STATEMENT_SHOWN 160
@@ -37,25 +37,26 @@ const char *sql_constraint(const struct err *e)
     return err_detail_of(e, &CONSTRAINT_NAME);
 }
 
-struct err *sql_unavailable(bool is_full, const char *format, ...)
+struct err *sql_unavailable(bool is_refused, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    struct err *e = err_vnew(is_full ? &FULL : &ERR_UPSTREAM_UNAVAILABLE, format, args);
+    struct err *e = err_vnew(is_refused ? &REFUSED : &ERR_UPSTREAM_UNAVAILABLE, format, args);
     va_end(args);
-    return is_full ? err_wrap_as(e, &ERR_UPSTREAM_UNAVAILABLE, "no connection is left") : e;
+    return is_refused ? err_wrap_as(e, &ERR_UPSTREAM_UNAVAILABLE, "no further connection is taken")
+                      : e;
 }
 
-const char *sql_full(const struct err *e)
+const char *sql_refused(const struct err *e)
 {
-    return err_is(e, &FULL) ? err_detail_of(e, &FULL) : NULL;
+    return err_is(e, &REFUSED) ? err_detail_of(e, &REFUSED) : NULL;
 }
 
 void sql_reason(const struct err *e, char *out, size_t size)
 {
-    const char *full = sql_full(e);
-    if (full)
-        str_copy_n(out, size, full, strnlen(full, size - 1));
+    const char *refused = sql_refused(e);
+    if (refused)
+        str_copy_n(out, size, refused, strnlen(refused, size - 1));
     else
         err_format(e, out, size);
 }

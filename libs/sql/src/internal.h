@@ -49,7 +49,7 @@ struct pool_metrics {
 /* Of a server that is not there; away.c. But for ctx, the lock of the pool guards it. */
 struct away {
     bool is_away;
-    bool is_full;    /* it is away in so far as it has no place for a further connection */
+    bool is_refused; /* it is away in so far as it takes us no further connection */
     bool has_prober; /* to be joined */
     pthread_t prober;
     struct ctx ctx;            /* of the prober: ends with the database */
@@ -83,8 +83,8 @@ void sql_away_init(struct sql_db *db);
 void sql_away_deinit(struct sql_db *db);
 /* e tells why. */
 void sql_away_declare(struct sql_db *db, const struct err *e);
-/* The lock is held. No place for a further connection is known to be left. */
-bool sql_is_full(const struct sql_db *db);
+/* The lock is held. The server is known to take no further connection; those that there are may work. */
+bool sql_is_refused(const struct sql_db *db);
 /* A new link, or an error at once while the server is away. */
 struct err *sql_connect(struct sql_db *db, struct ctx *ctx, struct link **out_link) MUST_CHECK;
 

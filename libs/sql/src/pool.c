@@ -143,7 +143,7 @@ struct claim {
 /* The lock is held. */
 static bool may_grow(const struct sql_db *db)
 {
-    return db->open < db->max_open && !(sql_is_full(db) && db->open > 0);
+    return db->open < db->max_open && !(sql_is_refused(db) && db->open > 0);
 }
 
 static bool take_claim(void *data)
@@ -178,11 +178,11 @@ static struct err *overloaded(const struct claim *claim)
 {
     struct sql_db *db = claim->db;
     pthread_mutex_lock(&db->turn.lock);
-    bool is_full = sql_is_full(db);
+    bool is_refused = sql_is_refused(db);
     struct err *e =
         err_new(&ERR_OVERLOADED, "none of %zu database connections came free within %lld ms%s%s",
-                db->open, (long long)claim->wait_ms, is_full ? ", and there are no more: " : "",
-                is_full ? db->away.reason : "");
+                db->open, (long long)claim->wait_ms, is_refused ? ", and there are no more: " : "",
+                is_refused ? db->away.reason : "");
     pthread_mutex_unlock(&db->turn.lock);
     count(db->metrics.wait_timeouts);
     return err_set_retry_after(e, RETRY_AFTER_MS);
@@ -256,9 +256,9 @@ static bool is_outlived(struct sql_conn *conn)
     if (clock_mono_ms() < conn->expires_ms)
         return false;
     pthread_mutex_lock(&conn->db->turn.lock);
-    bool is_full = sql_is_full(conn->db);
+    bool is_refused = sql_is_refused(conn->db);
     pthread_mutex_unlock(&conn->db->turn.lock);
-    return !is_full;
+    return !is_refused;
 }
 
 /* Its idle connections lead to a server that says nothing: each would cost somebody that wait. */
@@ -303,7 +303,7 @@ static bool is_reusable(struct sql_conn *conn, struct ctx *ctx)
     return !is_outlived(conn) && conn->db->driver->is_usable(conn->link) && is_alive(conn, ctx);
 }
 
-/* *out_may_wait: it failed because the server is full, and one of our connections may come free. */
+/* *out_may_wait: the server refused it, and one of our connections may come free. */
 static struct err *try_acquire(struct claim *claim, struct ctx *ctx, bool *out_may_wait,
                                struct sql_conn **out_conn)
 {
@@ -318,7 +318,7 @@ static struct err *try_acquire(struct claim *claim, struct ctx *ctx, bool *out_m
     struct err *e = conn ? NULL : make_conn(db, ctx, &conn);
     if (e) {
         bool has_others = give_up_place(db);
-        *out_may_wait = has_others && sql_full(e);
+        *out_may_wait = has_others && sql_refused(e);
         return err_wrap(e, "connect to the database");
     }
     conn->is_untouched = true;

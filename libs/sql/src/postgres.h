@@ -151,7 +151,7 @@ int64_t sql_postgres_affected(PGresult *result);
 /* postgres_error.c */
 /* The connection does not work. */
 struct err *sql_postgres_conn_error(struct postgres_link *link) MUST_CHECK;
-/* The handshake failed; sql_full() when the server has no connection left. The connection's
+/* The handshake failed; sql_refused() when the server answered that it does not take us. The connection's
  * messages are verbose until then. */
 struct err *sql_postgres_refusal(struct postgres_link *link) MUST_CHECK;
 /* NULL for a result that is no error. */

@@ -22,12 +22,21 @@ struct err *sql_postgres_conn_error(struct postgres_link *link)
     return err_new(&ERR_UPSTREAM_UNAVAILABLE, "%.*s", trimmed(message), message);
 }
 
-/* libpq keeps no SQLSTATE of a handshake, but its verbose message has it (too_many_connections), and
- * lines about the server's source, which are of no use here. */
+static bool has_state(const char *verbose, const char *state)
+{
+    char part[16];
+    snprintf(part, sizeof(part), ":  %s: ", state);
+    return strstr(verbose, part);
+}
+
+/* libpq keeps no SQLSTATE of a handshake, but its verbose message has it, and lines about the server's
+ * source, which are of no use here. */
 struct err *sql_postgres_refusal(struct postgres_link *link)
 {
     const char *line = sql_pq.PQerrorMessage(link->conn);
-    bool is_full = strstr(line, ":  53300: ");
+    bool is_refused = has_state(line, "53300") /* too many connections */ ||
+                      has_state(line, "28000") /* the role */ ||
+                      has_state(line, "28P01") /* the password */;
     _cleanup_(buf_deinit) struct buf text = BUF_INIT(ERR_MESSAGE_MAX);
     while (*(line += strspn(line, "\n"))) {
         size_t len = strcspn(line, "\n");
@@ -38,7 +47,7 @@ struct err *sql_postgres_refusal(struct postgres_link *link)
         line += len;
     }
     link->base.is_broken = true;
-    return sql_unavailable(is_full, "%s", buf_text(&text));
+    return sql_unavailable(is_refused, "%s", buf_text(&text));
 }
 
 /* https://www.postgresql.org/docs/current/errcodes-appendix.html: the longest match counts. */

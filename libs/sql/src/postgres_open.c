@@ -126,13 +126,13 @@ static struct err *join(struct err *before, struct err *e)
         err_free(before);
         return e;
     }
-    bool is_full = sql_full(before) || sql_full(e);
+    bool is_refused = sql_refused(before) || sql_refused(e);
     char first[ERR_LINE], second[ERR_LINE];
     sql_reason(before, first, sizeof(first));
     sql_reason(e, second, sizeof(second));
     err_free(before);
     err_free(e);
-    return sql_unavailable(is_full, "%s; %s", first, second);
+    return sql_unavailable(is_refused, "%s; %s", first, second);
 }
 
 /* The hosts one after the other until one takes us; another kind of error is the end. */

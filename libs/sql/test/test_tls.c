@@ -61,9 +61,20 @@ static void write_rules(void)
     assert_int_equal(chmod(path, 0644), 0);
 }
 
+/* Past the rules for who comes by the network. */
+static struct sql_db *open_as_admin(void)
+{
+    char url[URL_MAX];
+    struct sql_db *db = NULL;
+    snprintf(url, sizeof(url), "postgres://plankton@/postgres?host=%s/pg&port=%d", test_directory(),
+             port);
+    OK(sql_open(&(struct sql_options){.url = url}, &db));
+    return db;
+}
+
 static void start_server(void)
 {
-    char options[640], url[URL_MAX];
+    char options[640];
     postgres_admin("CREATE ROLE open LOGIN");
     postgres_admin("CREATE ROLE carla LOGIN");
     postgres_admin("CREATE ROLE paul LOGIN PASSWORD 'hunter2'");
@@ -75,10 +86,7 @@ static void start_server(void)
              "-c ssl_ca_file=%s/pg/ca.crt",
              port, test_directory(), test_directory(), test_directory(), test_directory());
     server = postgres_spawn("secure", options);
-    snprintf(url, sizeof(url), "postgres://plankton@/postgres?host=%s/pg&port=%d", test_directory(),
-             port);
-    _cleanup_(sql_close) struct sql_db *db = NULL;
-    OK(sql_open(&(struct sql_options){.url = url}, &db));
+    _cleanup_(sql_close) struct sql_db *db = open_as_admin();
     await_database(db);
 }
 
@@ -93,6 +101,25 @@ static void make_url(const char *user, const char *host, const char *parameters,
                 ? snprintf(out + length, (size_t)(URL_MAX - length), "%s/pg", test_directory())
                 : snprintf(out + length, (size_t)(URL_MAX - length), "%c", *parameters);
     assert_in_range(length, 1, URL_MAX - 1);
+}
+
+/* As when it is rotated: what is connected goes on, and is waited for. */
+static void expect_to_stay_when_the_password_changes(void)
+{
+    char url[URL_MAX], line[ERR_LINE];
+    _cleanup_(sql_close) struct sql_db *admin = open_as_admin(), *db = NULL;
+    make_url("paul:hunter2", "localhost", "sslmode=require", url);
+    OK(sql_open(&(struct sql_options){.url = url, .wait_ms = 20}, &db));
+    struct sql_conn *conn = acquire(db), *none = NULL;
+    run_in(admin, "ALTER ROLE paul PASSWORD 'hunter4'");
+    for (int i = 0; i < 2; i++) { /* found out by this one; known by then */
+        struct err *e = sql_acquire(db, NULL, &none);
+        err_format(e, line, sizeof(line));
+        CHECK(line, strstr(line, "there are no more: ") && strstr(line, "password authentication"));
+        expect(e, &ERR_OVERLOADED, line);
+    }
+    sql_release(conn);
+    OK(sql_ping(db, NULL));
 }
 
 static void who_is_let_in(void **state)
@@ -159,6 +186,7 @@ static void who_is_let_in(void **state)
                       number_in(db, "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"),
                       rows[i].expected == ENCRYPTED);
     }
+    expect_to_stay_when_the_password_changes();
     postgres_end(server);
 }
 

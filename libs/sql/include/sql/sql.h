@@ -83,9 +83,10 @@
  * it fails no request: it is looked at before it is given out (asked, when it was idle for half a
  * second) and before its first statement, and the first statement of a transaction is run again on
  * another one. Any other statement under way is ERR_UPSTREAM_UNAVAILABLE: it may have had effects.
- * A server that has no place for a further connection is away only for a pool that has none. Else
- * requests wait for those that there are, which are then kept beyond their lifetime, and are
- * ERR_OVERLOADED after wait_ms; one that breaks is not replaced before there is room.
+ * A server that is there and refuses a further connection (too many, another password, the role may
+ * not sign in) is away only for a pool that has none. Else requests wait for those that there are,
+ * which are then kept beyond their lifetime, and are ERR_OVERLOADED after wait_ms; one that breaks is
+ * not replaced while that lasts.
  */
 #ifndef SQL_SQL_H
 #define SQL_SQL_H
@@ -144,7 +145,7 @@ enum sql_dialect sql_dialect(const struct sql_db *db);
  * free within half of the time that ctx has, or wait_ms: busy, and not away. */
 struct err *sql_ping(struct sql_db *db, struct ctx *ctx) MUST_CHECK;
 
-/* Blocks until a request has found that no further connection can be made, away or full, and as long
+/* Blocks until a request has found that no further connection can be made, away or refused, and as long
  * as that is so returns at once; false: ctx has ended first. Connections that there are may still
  * work: sql_ping() tells. Nothing is asked here. Never true for a file. */
 bool sql_wait_away(struct sql_db *db, struct ctx *ctx);
@@ -158,9 +159,9 @@ void sql_get_stats(struct sql_db *db, struct sql_stats *out_stats);
 
 /* A connection: an idle one (checked, and silently replaced when it broke or is too old), a new
  * one, or, in the order of asking, the next that is released. ERR_OVERLOADED after wait_ms. A
- * PostgreSQL server that has no place for a new one makes the pool that much smaller, and who has
- * asked it in vain stands at the end of the queue. Who holds one connection and asks for a second
- * can starve with others that do the same. */
+ * PostgreSQL server that refuses a new one makes the pool that much smaller, and who has asked it in
+ * vain stands at the end of the queue. Who holds one connection and asks for a second can starve
+ * with others that do the same. */
 struct err *sql_acquire(struct sql_db *db, struct ctx *ctx, struct sql_conn **out_conn) MUST_CHECK;
 /* Open rows are ended, an open transaction is rolled back. A connection that broke is dropped. NULL
  * is fine. */
