@@ -11,9 +11,9 @@ cd "$(dirname "$(readlink -f "$0")")/../.."
 . docker/daemon.sh
 
 service=${1:?usage: compile.sh SERVICE}
-readonly LABEL=plankton.checkout=$PWD BUILD=/plankton/build
+readonly LABEL=plankton.checkout=$PWD KEPT=/plankton/kept
 
-# A volume for each checkout and compiler; a new one begins with what is in the compiler's image.
+# A volume for each checkout and compiler.
 need_volume() {
     local compiler old
     compiler=$(docker image inspect -f '{{.Id}}' plankton/compiler:dev) ||
@@ -25,15 +25,21 @@ need_volume() {
     done
 }
 
-# Prints the program. Ninja wants a build directory to itself, hence the lock.
+# Prints the program. Ninja wants a build directory to itself, hence the lock. A new one begins with
+# what the compiler's image has; Docker's own copy to a new volume fails for two who begin at once.
 # shellcheck disable=SC2016  # the variables are the container's
 compile() {
-    docker run --rm --network none -v "$PWD:$PWD:ro" -w "$PWD" -v "$volume:$BUILD" \
-        plankton/compiler:dev flock $BUILD/lock sh -euc '
+    docker run --rm --network none -v "$PWD:$PWD:ro" -w "$PWD" -v "$volume:$KEPT" \
+        plankton/compiler:dev flock $KEPT/lock sh -euc '
+            if [ ! -e "$2" ]; then
+                rm -rf "$2.new"
+                cp -a /plankton/build/image "$2.new"
+                mv "$2.new" "$2"
+            fi
             [ "$2/build.ninja" -nt CMakePresets.json ] ||
                 cmake --preset image -B "$2" -DPLANKTON_LTO=OFF >&2
             cmake --build "$2" --target "$1" >&2
-            cat "$2/bin/$1"' sh "$service" $BUILD/image
+            cat "$2/bin/$1"' sh "$service" $KEPT/image
 }
 
 # update NAME: build/tilt/SERVICE/NAME becomes what was written to $new, unless it is that already.
