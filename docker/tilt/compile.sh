@@ -13,12 +13,12 @@ cd "$(dirname "$(readlink -f "$0")")/../.."
 service=${1:?usage: compile.sh SERVICE}
 readonly LABEL=plankton.checkout=$PWD KEPT=/plankton/kept
 
-# A volume for each checkout and compiler.
+# A volume for each checkout and compiler, which also holds where it is mounted.
 need_volume() {
     local compiler old
     compiler=$(docker image inspect -f '{{.Id}}' plankton/compiler:dev) ||
         die "plankton/compiler:dev is missing: ./dev image toolchain"
-    volume=plankton-tilt-$(cksum <<<"$PWD $compiler" | cut -d' ' -f1)
+    volume=plankton-tilt-$(cksum <<<"$PWD $compiler $KEPT" | cut -d' ' -f1)
     docker volume create --label "$LABEL" "$volume" >/dev/null # or it is there
     for old in $(docker volume ls -q --filter "label=$LABEL"); do
         [ "$old" = "$volume" ] || docker volume rm "$old" >/dev/null 2>&1 || true # or others have

@@ -100,7 +100,8 @@ def all_busy(mesh, postgres):
         holder.stdin.close()
     for caller in callers:
         caller.join()
-    assert answers == [200] * len(callers)
+    assert answers.count(200) >= CONNECTIONS
+    assert set(answers) <= {200, 503}  # who waited for a connection may have done so in vain
 
 
 def test_full_and_busy_is_not_away(full, postgres):
@@ -118,24 +119,27 @@ def test_it_comes_back_to_a_server_that_is_still_full(full, postgres):
     with all_busy(full, postgres):
         pass
     is_back = threading.Event()
+    answers = set()
 
     def ask():
         while not is_back.is_set():
-            assert harness.call(full.users.address, "GET", "/api/v1/users",
-                                token=full.token).status in (200, 503)
+            answers.add(harness.call(full.users.address, "GET", "/api/v1/users",
+                                     token=full.token).status)
 
     stalled = [int(line) for line in postgres.execute(
         "SELECT pid FROM pg_stat_activity WHERE usename = 'few'")]
     assert len(stalled) == CONNECTIONS
-    for pid in stalled:
-        os.kill(pid, signal.SIGSTOP)
-    full.users.process.wait_line("word of leaving", lambda line: "database is away" in line)
-    postgres.execute("ALTER ROLE few CONNECTION LIMIT 1")
     callers = [threading.Thread(target=ask) for _ in range(CONNECTIONS)]
-    for caller in callers:
-        caller.start()
-    for pid in stalled:
-        os.kill(pid, signal.SIGCONT)
+    try:
+        for pid in stalled:
+            os.kill(pid, signal.SIGSTOP)
+        full.users.process.wait_line("word of leaving", lambda line: "database is away" in line)
+        postgres.execute("ALTER ROLE few CONNECTION LIMIT 1")
+        for caller in callers:
+            caller.start()
+    finally:
+        for pid in stalled:
+            os.kill(pid, signal.SIGCONT)
     try:
         full.users.process.wait_line("word of its return", lambda line: "database is back" in line)
         full.register()
@@ -143,3 +147,4 @@ def test_it_comes_back_to_a_server_that_is_still_full(full, postgres):
         is_back.set()
         for caller in callers:
             caller.join()
+    assert 200 in answers

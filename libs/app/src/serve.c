@@ -199,7 +199,7 @@ static void wait_for_signal(struct process *process)
         if (!has_left && !await_loss(process, look_ms))
             continue;
         has_left = has_left ? !return_if_back(process) : leave_if_away(process);
-        err_free(ctx_sleep(&process->ctx, MIN(look_ms, ASK_AGAIN_MS)));
+        err_free(ctx_sleep(&process->ctx, MIN(look_ms, has_left ? ASK_AGAIN_MS : LOOK_MAX_MS)));
     }
 }
 

@@ -19,6 +19,7 @@
 #define SILENCE_MS 1000
 /* Between two tries, half of it random: back within 2 s, and many replicas are no burden. */
 #define PROBE_MS       250
+#define PROBE_IDLE_MS  1000 /* while refused, and nobody misses a connection */
 #define RETRY_AFTER_MS 1000
 
 /* Of one request to connect; ended when another one finds that the server is away. */
@@ -42,6 +43,11 @@ void sql_away_deinit(struct sql_db *db)
         pthread_join(db->away.prober, NULL);
     ctx_deinit(&db->away.ctx);
     pthread_cond_destroy(&db->away.declared);
+}
+
+bool sql_is_refused(const struct sql_db *db)
+{
+    return db->away.is_away && db->away.is_refused;
 }
 
 /* The lock is held. */
@@ -84,7 +90,11 @@ static void note_reason(struct sql_db *db, const struct err *e)
 /* False: the database is closed. */
 static bool pause_between_tries(struct sql_db *db)
 {
-    struct err *e = ctx_sleep(&db->away.ctx, PROBE_MS / 2 + random_below(PROBE_MS / 2 + 1));
+    pthread_mutex_lock(&db->turn.lock);
+    bool is_idle = sql_is_refused(db) && db->open > 0 && db->turn.waiting == 0;
+    pthread_mutex_unlock(&db->turn.lock);
+    uint32_t half_ms = (is_idle ? PROBE_IDLE_MS : PROBE_MS) / 2;
+    struct err *e = ctx_sleep(&db->away.ctx, half_ms + random_below(half_ms + 1));
     bool goes_on = !e;
     err_free(e);
     return goes_on;
@@ -159,11 +169,6 @@ bool sql_wait_away(struct sql_db *db, struct ctx *ctx)
     return is_away;
 }
 
-bool sql_is_refused(const struct sql_db *db)
-{
-    return db->away.is_away && db->away.is_refused;
-}
-
 /* --- requests --- */
 
 static struct err *begin_attempt(struct sql_db *db, struct ctx *ctx, struct attempt *attempt)
@@ -189,7 +194,7 @@ static void end_attempt(struct sql_db *db, struct attempt *attempt)
 
 /* Takes e, with which an attempt failed. */
 static struct err *judge(struct sql_db *db, struct ctx *ctx, const struct attempt *attempt,
-                         struct err *e)
+                         bool is_needed, struct err *e)
 {
     bool has_ended = ctx_is_done(ctx);
     if (!has_ended && ctx_is_done(&attempt->ctx)) { /* another request has declared it away */
@@ -200,12 +205,13 @@ static struct err *judge(struct sql_db *db, struct ctx *ctx, const struct attemp
         return e;
     }
     bool is_silent = has_ended && clock_mono_ms() - attempt->begin_ms >= SILENCE_MS;
-    if (is_silent || err_is(e, &ERR_UPSTREAM_UNAVAILABLE))
+    bool is_away = err_is(e, &ERR_UPSTREAM_UNAVAILABLE) && (is_needed || !sql_refused(e));
+    if (is_silent || is_away)
         sql_away_declare(db, e);
     return e;
 }
 
-struct err *sql_connect(struct sql_db *db, struct ctx *ctx, struct link **out_link)
+struct err *sql_connect(struct sql_db *db, struct ctx *ctx, bool is_needed, struct link **out_link)
 {
     if (!db->driver->is_remote)
         return connect_counted(db, ctx, out_link);
@@ -214,7 +220,7 @@ struct err *sql_connect(struct sql_db *db, struct ctx *ctx, struct link **out_li
     struct err *e = connect_counted(db, &attempt.ctx, out_link);
     end_attempt(db, &attempt);
     if (e)
-        e = judge(db, ctx, &attempt, e);
+        e = judge(db, ctx, &attempt, is_needed, e);
     ctx_deinit(&attempt.ctx);
     return e;
 }

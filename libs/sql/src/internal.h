@@ -75,8 +75,9 @@ struct sql_db {
 
 /* pool.c: takes a connection that nobody has asked for. */
 void sql_pool_add(struct sql_db *db, struct link *link);
-/* Another link for a connection that broke, or is not there any more, before it was used. */
-struct err *sql_conn_renew(struct sql_conn *conn, struct ctx *ctx) MUST_CHECK;
+/* Another link for a connection that is too old, or that broke, or is not there any more, before it
+ * was used. is_needed: see sql_connect(). After an error it has the link that it had. */
+struct err *sql_conn_renew(struct sql_conn *conn, struct ctx *ctx, bool is_needed) MUST_CHECK;
 
 /* away.c */
 void sql_away_init(struct sql_db *db);
@@ -85,8 +86,10 @@ void sql_away_deinit(struct sql_db *db);
 void sql_away_declare(struct sql_db *db, const struct err *e);
 /* The lock is held. The server is known to take no further connection; those that there are may work. */
 bool sql_is_refused(const struct sql_db *db);
-/* A new link, or an error at once while the server is away. */
-struct err *sql_connect(struct sql_db *db, struct ctx *ctx, struct link **out_link) MUST_CHECK;
+/* A new link, or an error at once while the server is away. is_needed: or else a server that refuses it
+ * does not count as away. */
+struct err *sql_connect(struct sql_db *db, struct ctx *ctx, bool is_needed, struct link **out_link)
+    MUST_CHECK;
 
 /* cache.c: what is given stays the cache's, until the cache is emptied or 64 others were used. */
 void sql_cache_init(struct statement_cache *cache);

@@ -14,6 +14,7 @@
 /* A connection that was idle for so long is asked before it is used, and has so long to answer. */
 #define CHECK_AFTER_MS 500
 #define CHECK_MS       1000
+#define RENEW_AGAIN_MS 60000 /* after another one could not be had for one that is too old */
 
 /* A NULL registry leaves every metric NULL, and nothing is counted. */
 static void make_metrics(struct metrics *registry, struct pool_metrics *metrics)
@@ -246,19 +247,35 @@ static struct err *conn_new(struct sql_db *db, struct link *link, struct sql_con
 static struct err *make_conn(struct sql_db *db, struct ctx *ctx, struct sql_conn **out_conn)
 {
     struct link *link = NULL;
-    TRY(sql_connect(db, ctx, &link));
+    TRY(sql_connect(db, ctx, true, &link));
     return conn_new(db, link, out_conn);
 }
 
-/* Too old, and there is another one to be had. */
-static bool is_outlived(struct sql_conn *conn)
+struct err *sql_conn_renew(struct sql_conn *conn, struct ctx *ctx, bool is_needed)
 {
+    struct link *link = NULL;
+    TRY_WRAP(sql_connect(conn->db, ctx, is_needed, &link), "connect to the database");
+    sql_cache_clear(conn);
+    conn->db->driver->disconnect(conn->link);
+    conn->link = link;
+    conn->expires_ms = expiry(conn->db->max_lifetime_ms);
+    conn->idle_since_ms = clock_mono_ms();
+    return NULL;
+}
+
+/* An old one is kept, for a while, when the server gives us no other in its place. False: it is of no
+ * more use. */
+static bool renew_if_old(struct sql_conn *conn, struct ctx *ctx)
+{
+    struct sql_db *db = conn->db;
     if (clock_mono_ms() < conn->expires_ms)
-        return false;
-    pthread_mutex_lock(&conn->db->turn.lock);
-    bool is_refused = sql_is_refused(conn->db);
-    pthread_mutex_unlock(&conn->db->turn.lock);
-    return !is_refused;
+        return true;
+    struct err *e = sql_conn_renew(conn, ctx, false);
+    if (e)
+        conn->expires_ms = clock_mono_ms() + MIN(db->max_lifetime_ms, RENEW_AGAIN_MS);
+    bool is_kept = !e || db->driver->is_remote;
+    err_free(e);
+    return is_kept;
 }
 
 /* Its idle connections lead to a server that says nothing: each would cost somebody that wait. */
@@ -300,7 +317,8 @@ static bool is_alive(struct sql_conn *conn, struct ctx *ctx)
 
 static bool is_reusable(struct sql_conn *conn, struct ctx *ctx)
 {
-    return !is_outlived(conn) && conn->db->driver->is_usable(conn->link) && is_alive(conn, ctx);
+    return renew_if_old(conn, ctx) && conn->db->driver->is_usable(conn->link) &&
+           is_alive(conn, ctx);
 }
 
 /* *out_may_wait: the server refused it, and one of our connections may come free. */
@@ -340,6 +358,7 @@ static struct err *acquire(struct sql_db *db, struct ctx *ctx, int64_t wait_ms,
     if (!may_wait)
         return e;
     err_free(e);
+    TRY(ctx_check(ctx));
     return overloaded(&claim);
 }
 
@@ -348,23 +367,12 @@ struct err *sql_acquire(struct sql_db *db, struct ctx *ctx, struct sql_conn **ou
     return acquire(db, ctx, db->wait_ms, out_conn);
 }
 
-struct err *sql_conn_renew(struct sql_conn *conn, struct ctx *ctx)
-{
-    struct link *link = NULL;
-    TRY_WRAP(sql_connect(conn->db, ctx, &link), "connect to the database");
-    sql_cache_clear(conn);
-    conn->db->driver->disconnect(conn->link);
-    conn->link = link;
-    conn->expires_ms = expiry(conn->db->max_lifetime_ms);
-    return NULL;
-}
-
 /* False when the connection is of no more use. */
 static bool make_idle(struct sql_conn *conn)
 {
     sql_rows_detach(conn);
     sql_rollback(conn);
-    return !conn->link->is_broken && !is_outlived(conn);
+    return !conn->link->is_broken;
 }
 
 /* Gives it to whoever waits, or keeps it idle. Returns the connection that is then too much: of the
@@ -377,7 +385,7 @@ static struct sql_conn *give_back(struct sql_db *db, struct sql_conn *conn)
     list_push_front(&db->idle_conns, &conn->in_idle);
     db->idle++;
     sql_turn_pass(&db->turn);
-    if (db->idle > db->max_idle) {
+    if (db->idle > db->max_idle && !sql_is_refused(db)) {
         surplus = CONTAINER_OF(db->idle_conns.prev, struct sql_conn, in_idle);
         list_remove(&surplus->in_idle);
         db->idle--;
@@ -421,7 +429,8 @@ void sql_pool_add(struct sql_db *db, struct link *link)
 struct err *sql_ping(struct sql_db *db, struct ctx *ctx)
 {
     _cleanup_(sql_release) struct sql_conn *conn = NULL;
-    int64_t wait_ms = MIN(ctx_remaining_ms(ctx, CTX_NO_TIMEOUT) / 2, db->wait_ms);
+    int64_t wait_ms = ctx_remaining_ms(ctx, CTX_NO_TIMEOUT);
+    wait_ms = wait_ms == CTX_NO_TIMEOUT ? db->wait_ms : MIN(wait_ms / 2, db->wait_ms);
     TRY(acquire(db, ctx, wait_ms, &conn));
     int64_t one = 0;
     return sql_fetch_i64(conn, ctx, &one, "SELECT 1");

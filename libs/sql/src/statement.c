@@ -77,7 +77,7 @@ static struct err *start(struct sql_rows *rows, const char *statement,
 /* On another link; in a transaction, of which nothing else is there yet. */
 static struct err *renew(struct sql_conn *conn, struct ctx *ctx)
 {
-    TRY(sql_conn_renew(conn, ctx));
+    TRY(sql_conn_renew(conn, ctx, true));
     return conn->tx == TX_NONE ? NULL : conn->db->driver->begin(conn->link, ctx, conn->kind);
 }
 

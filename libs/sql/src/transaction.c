@@ -15,7 +15,7 @@ static struct err *begin_safely(struct sql_conn *conn, struct ctx *ctx, enum tra
     if (!is_lost || !conn->is_untouched || !conn->db->driver->is_remote)
         return e;
     err_free(e);
-    TRY(sql_conn_renew(conn, ctx));
+    TRY(sql_conn_renew(conn, ctx, true));
     return conn->db->driver->begin(conn->link, ctx, kind);
 }
 

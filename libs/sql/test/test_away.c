@@ -118,7 +118,8 @@ static void it_is_told_when_it_goes(void **state)
     assert_true(is_told(scene.db));
     relay_set(scene.relay, RELAY_PASS);
     expect_back(scene.db);
-    assert_false(is_told(scene.db));
+    while (is_told(scene.db)) /* the connection is there first */
+        OK(ctx_sleep(NULL, 5));
 }
 
 /* Deadlines are mostly shorter than the time that is given to a server. */

@@ -1,5 +1,6 @@
 /* A PostgreSQL that refuses us a further connection: it is full, or the role may not sign in. */
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include <base/clock.h>
@@ -113,30 +114,70 @@ static void a_full_server_that_goes_is_not_waited_for(void **state)
     sql_close(db);
 }
 
-/* In the place of one that is given up there would be no other, or another client's. */
+/* Its lifetime ends; in the place of one that is given up there would be no other, or another client's. */
 static void what_we_have_stays_ours(void **state)
 {
     (void)state;
-    static const char *const rows[] = {"ALTER ROLE few CONNECTION LIMIT 0",
-                                       "ALTER ROLE few NOLOGIN"};
+    static const struct {
+        const char *refuse;
+        bool is_known; /* before the lifetime ends */
+    } rows[] = {
+        {"ALTER ROLE few CONNECTION LIMIT 0", true},
+        {"ALTER ROLE few CONNECTION LIMIT 0", false},
+        {"ALTER ROLE few NOLOGIN", true},
+        {"ALTER ROLE few NOLOGIN", false},
+    };
     _cleanup_(sql_close) struct sql_db *admin = OPEN();
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         make_few(admin, 50);
         struct sql_db *db = OPEN_AS_FEW(.wait_ms = 20, .max_lifetime_ms = 50);
         struct sql_conn *conn = acquire(db), *none = NULL;
         int64_t process = number(conn, "SELECT pg_backend_pid()");
-        run_in(admin, rows[i]);
-        expect(sql_acquire(db, NULL, &none), &ERR_OVERLOADED, rows[i]);
+        run_in(admin, rows[i].refuse);
+        if (rows[i].is_known)
+            expect(sql_acquire(db, NULL, &none), &ERR_OVERLOADED, rows[i].refuse);
         for (int round = 0; round < 2; round++) { /* as it is released, as it is given out */
             OK(ctx_sleep(NULL, 60));
             sql_release(conn);
             OK(ctx_sleep(NULL, 60));
             conn = acquire(db);
-            CHECK_INT(rows[i], number(conn, "SELECT pg_backend_pid()"), process);
+            CHECK_INT(rows[i].refuse, number(conn, "SELECT pg_backend_pid()"), process);
+        }
+        if (!rows[i].is_known) {
+            struct ctx ctx;
+            ctx_init(&ctx, NULL, 0);
+            assert_false(sql_wait_away(db, &ctx));
+            ctx_deinit(&ctx);
         }
         sql_release(conn);
         sql_close(db);
     }
+}
+
+/* "Busy" would be said of a database that does not answer. */
+static void a_deadline_is_told_while_refused(void **state)
+{
+    (void)state;
+    _cleanup_(sql_close) struct sql_db *admin = OPEN();
+    make_few(admin, 2);
+    struct sql_db *db = OPEN_AS_FEW(.wait_ms = 20);
+    struct sql_conn *conns[2] = {acquire(db), acquire(db)}, *none = NULL;
+    pid_t processes[2];
+    FAILS(sql_acquire(db, NULL, &none), ERR_OVERLOADED);
+    for (size_t i = 0; i < 2; i++) {
+        processes[i] = (pid_t)number(conns[i], "SELECT pg_backend_pid()");
+        sql_release(conns[i]);
+        assert_int_equal(kill(processes[i], SIGSTOP), 0);
+    }
+    OK(ctx_sleep(NULL, 550)); /* so long, and a connection is no longer trusted */
+    struct ctx ctx;
+    ctx_init(&ctx, NULL, 300);
+    struct err *e = sql_ping(db, &ctx);
+    ctx_deinit(&ctx);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(kill(processes[i], SIGCONT), 0);
+    FAILS(e, ERR_UPSTREAM_TIMEOUT);
+    sql_close(db);
 }
 
 static void a_full_server_does_not_give_back_what_broke(void **state)
@@ -218,6 +259,7 @@ int main(void)
         cmocka_unit_test(a_full_server_has_us_share),
         cmocka_unit_test(a_full_server_that_goes_is_not_waited_for),
         cmocka_unit_test(what_we_have_stays_ours),
+        cmocka_unit_test(a_deadline_is_told_while_refused),
         cmocka_unit_test(a_full_server_does_not_give_back_what_broke),
         cmocka_unit_test(a_full_server_beside_one_that_is_gone),
         cmocka_unit_test(a_full_server_is_waited_for_until),

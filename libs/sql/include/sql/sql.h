@@ -76,17 +76,19 @@
  * where it is one (sums of BIGINT), else text, as are dates and all other types. LISTEN and COPY
  * are not supported.
  *
- * A PostgreSQL that is away (refuses, is silent, starts up) costs one request the wait: from then on
- * every request that would need a new connection is ERR_UPSTREAM_UNAVAILABLE at once, while one
- * thread tries about four times a second; so the first request after its return, give or take that,
- * succeeds. A connection that breaks while nobody uses
- * it fails no request: it is looked at before it is given out (asked, when it was idle for half a
- * second) and before its first statement, and the first statement of a transaction is run again on
- * another one. Any other statement under way is ERR_UPSTREAM_UNAVAILABLE: it may have had effects.
+ * A PostgreSQL that is away (nobody listens, or answers, or it starts up) costs one request the
+ * wait: from then on every request that would need a new connection is ERR_UPSTREAM_UNAVAILABLE at
+ * once, while one thread tries about four times a second; so the first request after its return,
+ * give or take that, succeeds. A connection that breaks while nobody uses it fails no request: it
+ * is looked at before it is given out (asked, when it was idle for half a second) and before its
+ * first statement, and the first statement of a transaction is run again on another one. Any other
+ * statement under way is ERR_UPSTREAM_UNAVAILABLE: it may have had effects.
  * A server that is there and refuses a further connection (too many, another password, the role may
  * not sign in) is away only for a pool that has none. Else requests wait for those that there are,
- * which are then kept beyond their lifetime, and are ERR_OVERLOADED after wait_ms; one that breaks is
- * not replaced while that lasts.
+ * and are ERR_OVERLOADED after wait_ms; one that breaks is not replaced while that lasts, and fails
+ * the request that has it. A connection that is too old is kept until there is another one for it,
+ * which for a moment is one more than max_open. PgBouncer does not tell: it is away when it
+ * refuses.
  */
 #ifndef SQL_SQL_H
 #define SQL_SQL_H
