@@ -18,8 +18,8 @@
 /* A request that gave up after so long a silence knows as much as one that was refused. */
 #define SILENCE_MS 1000
 /* Between two tries, half of it random: back within 2 s, and many replicas are no burden. */
-#define PROBE_MS       250
-#define PROBE_IDLE_MS  1000 /* while refused, and nobody misses a connection */
+#define PROBE_MS       250U
+#define PROBE_IDLE_MS  1000U /* while refused, and nobody misses a connection */
 #define RETRY_AFTER_MS 1000
 
 /* Of one request to connect; ended when another one finds that the server is away. */
