@@ -154,10 +154,11 @@ static bool leave_if_away(struct process *process)
 {
     struct err *e = app_ask_database(process, &process->ctx);
     bool is_away = e && !ctx_is_done(&process->ctx);
-    if (is_away && process->app->method_count > 0)
-        bus_serve_pause(process->runtime.bus);
-    if (is_away)
+    if (is_away) {
+        if (process->app->method_count > 0)
+            bus_serve_pause(process->runtime.bus);
         slog_warn("database is away", SLOG_ERR(e));
+    }
     err_free(e);
     return is_away;
 }

@@ -22,21 +22,14 @@ struct err *sql_postgres_conn_error(struct postgres_link *link)
     return err_new(&ERR_UPSTREAM_UNAVAILABLE, "%.*s", trimmed(message), message);
 }
 
-static bool has_state(const char *verbose, const char *state)
-{
-    char part[16];
-    snprintf(part, sizeof(part), ":  %s: ", state);
-    return strstr(verbose, part);
-}
-
 /* libpq keeps no SQLSTATE of a handshake, but its verbose message has it, and lines about the server's
  * source, which are of no use here. */
 struct err *sql_postgres_refusal(struct postgres_link *link)
 {
     const char *line = sql_pq.PQerrorMessage(link->conn);
-    bool is_refused = has_state(line, "53300") /* too many connections */ ||
-                      has_state(line, "28000") /* the role */ ||
-                      has_state(line, "28P01") /* the password */;
+    bool is_refused = strstr(line, ":  53300: ") /* too many connections */ ||
+                      strstr(line, ":  28000: ") /* the role */ ||
+                      strstr(line, ":  28P01: ") /* the password */;
     _cleanup_(buf_deinit) struct buf text = BUF_INIT(ERR_MESSAGE_MAX);
     while (*(line += strspn(line, "\n"))) {
         size_t len = strcspn(line, "\n");

@@ -2,7 +2,7 @@
 
 #include <base/clock.h>
 
-void *ping_run(void *data)
+static void *run_ping(void *data)
 {
     struct ping *ping = data;
     struct ctx ctx;
@@ -12,6 +12,12 @@ void *ping_run(void *data)
     ping->took_ms = clock_mono_ms() - begin_ms;
     ctx_deinit(&ctx);
     return NULL;
+}
+
+void ping_start(struct ping *ping, struct sql_db *db)
+{
+    *ping = (struct ping){.db = db};
+    assert_int_equal(pthread_create(&ping->thread, NULL, run_ping, ping), 0);
 }
 
 void expect_fast_failures(struct sql_db *db)
@@ -38,12 +44,4 @@ void expect_back(struct sql_db *db)
         e = sql_ping(db, NULL);
     }
     OK(e);
-}
-
-void terminate(struct sql_conn *other, int64_t process)
-{
-    int64_t is_gone = 0;
-    OK(sql_fetch_i64(other, NULL, &is_gone,
-                     "SELECT pg_terminate_backend(CAST($1 AS INTEGER), 10000)", SQL_I64(process)));
-    assert_int_equal(is_gone, 1);
 }

@@ -8,19 +8,17 @@
 
 #define BACK_MS 2000 /* by then everything works again */
 
-/* From a thread of its own, which runs ping_run(). */
+/* From a thread of its own, which is to be joined. */
 struct ping {
     struct sql_db *db;
     pthread_t thread;
     struct err *e;
     int64_t took_ms;
 };
-void *ping_run(void *ping);
+void ping_start(struct ping *ping, struct sql_db *db);
 
 /* It is known to be away: a hundred requests take no longer than one did. */
 void expect_fast_failures(struct sql_db *db);
 void expect_back(struct sql_db *db);
-/* By its pg_backend_pid(); it is gone when this returns. */
-void terminate(struct sql_conn *other, int64_t process);
 
 #endif

@@ -3,8 +3,6 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include <base/clock.h>
-
 #include "ping.h"
 #include "relay.h"
 
@@ -35,21 +33,12 @@ static struct sql_db *open_as_few(struct sql_options options)
 }
 #define OPEN_AS_FEW(...) open_as_few((struct sql_options){__VA_ARGS__})
 
-static void terminate_conn(struct sql_db *admin, struct sql_conn *conn)
-{
-    struct sql_conn *other = acquire(admin);
-    terminate(other, number(conn, "SELECT pg_backend_pid()"));
-    sql_release(other);
-}
-
 enum { FEW = 8 };
 
 static void start_pings(struct ping *pings, size_t count, struct sql_db *db)
 {
-    for (size_t i = 0; i < count; i++) {
-        pings[i] = (struct ping){.db = db};
-        assert_int_equal(pthread_create(&pings[i].thread, NULL, ping_run, &pings[i]), 0);
-    }
+    for (size_t i = 0; i < count; i++)
+        ping_start(&pings[i], db);
     struct sql_stats stats;
     do {
         sched_yield();
@@ -190,7 +179,7 @@ static void a_full_server_does_not_give_back_what_broke(void **state)
     struct ping ping;
     start_pings(&ping, 1, db);
     limit_few(admin, 1);
-    terminate_conn(admin, second);
+    backend->sever(second, database_url());
     sql_release(second);
     struct sql_stats stats;
     do { /* who waits is given that one, and has no other in its place */
@@ -238,7 +227,7 @@ static void a_full_server_is_waited_for_until(void **state)
         FAILS(sql_acquire(db, NULL, &none), ERR_OVERLOADED);
     /* Without any of ours it is as good as away. */
     limit_few(admin, 0);
-    terminate_conn(admin, conn);
+    backend->sever(conn, database_url());
     sql_release(conn);
     char line[ERR_LINE];
     struct err *e = sql_acquire(db, NULL, &none);
